@@ -1,0 +1,68 @@
+/* Explaining: base-level contributions and what the first layer looks for. */
+#ifndef SEQNET_EXPLAIN_H
+#define SEQNET_EXPLAIN_H
+
+#include "seqnet/model.h"
+#include "seqnet/source.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct seqnet_explainer seqnet_explainer;
+
+typedef struct seqnet_explain_options {
+    size_t size;
+    const char *method;     /**< "deeplift" */
+    const char *rule;       /**< "rescale" */
+    const char *references; /**< "dinucleotide" | "zero" | "uniform" | a FASTA file of references */
+    int n_references;       /**< shuffles per sequence, 1.. ; default 20 */
+    const char *task;       /**< task or class; NULL = the first */
+    const char *target;     /**< "logit" (default; of a softmax: minus the mean logit) | "probability" */
+    uint64_t seed;
+    int64_t max_memory;   /**< bytes for activations per worker; references are chunked to it */
+    int n_logos;          /**< sequences drawn, the strongest first; default 10 */
+    const char *motif_db; /**< MEME file of known motifs: the one most like each filter is named; NULL = none */
+    const char *command;
+} seqnet_explain_options;
+SEQNET_API void seqnet_explain_defaults_size(seqnet_explain_options *o, size_t size);
+static inline void seqnet_explain_defaults(seqnet_explain_options *o) {
+    seqnet_explain_defaults_size(o, sizeof *o);
+}
+SEQNET_API SEQNET_NODISCARD int seqnet_explain_check(const seqnet_explain_options *o);
+
+SEQNET_API SEQNET_NODISCARD int seqnet_explainer_create(seqnet_ctx *ctx, seqnet_model *const *models, int n_models,
+                                                        const seqnet_explain_options *o, seqnet_explainer **out);
+SEQNET_API void seqnet_explainer_free(seqnet_explainer **e);
+
+/** What one sequence came to. */
+typedef struct seqnet_explanation {
+    size_t size;
+    double output;        /**< F(x): the explained value */
+    double expected;      /**< mean over references of F */
+    double residual;      /**< |sum of contributions - (output - expected)| over the sum of absolute contributions */
+    int only_arrangement; /**< shuffles equal the sequence: all contributions are 0 */
+} seqnet_explanation;
+/** Contributions of one sequence. hypothetical and actual: out, (length, channels) row-major, capacity floats each; either may be NULL.
+ *  index: number of the sequence, decides its shuffles. Thread rule: one call at a time. @return 0; SEQNET_EDATA; SEQNET_ENOTSUP naming the
+ *  layer without a rule */
+SEQNET_API SEQNET_NODISCARD int seqnet_explain(seqnet_explainer *e, const char *bases, int64_t length, int64_t index, float *hypothetical,
+                                               float *actual, int64_t capacity, seqnet_explanation *out);
+
+/** Explains every record of a source into a folder: arrays, tables, tracks, motifs of the first layer, logos. */
+SEQNET_API SEQNET_NODISCARD int seqnet_explain_source(seqnet_explainer *e, seqnet_source *s, const char *folder);
+
+typedef struct seqnet_explain_result {
+    size_t size;
+    int64_t sequences;
+    double worst_residual; /**< largest residual over sequences */
+    int64_t above_warning; /**< sequences whose residual is above 1e-4 */
+    int motifs;            /**< filters written as motifs */
+    double seconds;
+} seqnet_explain_result;
+SEQNET_API void seqnet_explainer_result(const seqnet_explainer *e, seqnet_explain_result *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

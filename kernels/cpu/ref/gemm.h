@@ -1,0 +1,46 @@
+/* Matrix product in portable C: the same sums as the vector kernels, by panels of columns small enough for registers. */
+#define SN_NR 16
+#define SN_ZEROS SN_NR
+#include "cpu/tmpl/panel.h"
+
+static size_t SN_T(gemm_ws)(void) {
+    return SN_KBLOCK * SN_NR * sizeof(sn_real);
+}
+
+/* `cols` columns of C from column j on += A(:, k0:k0+k) times a panel of B. */
+static void SN_T(gemm_panel)(const struct sn_gemm *g, int64_t j, int cols, int64_t k0, int64_t k, const sn_real *panel) {
+    const struct sn_gemm_start s = SN_T(gemm_start)(g, k0);
+    for (int64_t i = 0; i < g->m; i++) {
+        const sn_real *a = g->a + i * g->a_rs + k0 * g->a_cs, *b = panel;
+        sn_real sum[SN_NR] = {0};
+        for (int64_t t = 0; t < k; t++, b += SN_NR)
+            for (int c = 0; c < SN_NR; c++) sum[c] = SN_FMA(a[t * g->a_cs], b[c], sum[c]);
+        for (int c = 0; c < cols; c++) g->c[i * g->c_rs + j + c] = s.p[i * s.rs + (j + c) * s.cs] + sum[c];
+    }
+}
+
+static void SN_T(gemm)(const struct sn_gemm *g) {
+    sn_real *ws = g->ws;
+    if (g->k == 0) SN_T(gemm_empty)(g);
+    for (int64_t j = 0; j < g->n; j += SN_NR) {
+        int cols = sn_imin(g->n - j, SN_NR);
+        for (int64_t k0 = 0; k0 < g->k; k0 += SN_KBLOCK) {
+            int64_t k = sn_imin(g->k - k0, SN_KBLOCK);
+            const sn_real *panel = ws;
+            if (g->packed_b)
+                panel = (const sn_real *)g->packed_b + j * g->k + k0 * SN_NR;
+            else
+                SN_T(pack_panel)(g->b + k0 * g->b_rs + j * g->b_cs, g->b_rs, g->b_cs, k, cols, ws);
+            SN_T(gemm_panel)(g, j, cols, k0, k, panel);
+        }
+    }
+}
+
+static void SN_T(fill_gemm)(struct sn_kernels *k) {
+    k->provider = "own";
+    k->gemm_nr = SN_NR;
+    k->gemm_ws = SN_T(gemm_ws);
+    k->gemm_pack_bytes = SN_T(gemm_pack_bytes);
+    k->gemm = SN_T(gemm);
+    k->gemm_pack = SN_T(gemm_pack);
+}

@@ -1,0 +1,159 @@
+/* Slots that work element by element: activations, add, copy, fill, accumulate, bias gradient, encode, the check for NaN and Inf. */
+#ifndef SN_KERNELS_ELEMENT_H
+#define SN_KERNELS_ELEMENT_H
+
+#include "cpu/tmpl/common.h"
+
+static void SN_T(unary_fwd_run)(enum sn_unary kind, const sn_real *x, sn_real *y, int64_t n) {
+    if (kind == SN_RELU) {
+        SN_INDEPENDENT
+        for (int64_t i = 0; i < n; i++) y[i] = sn_m_relu(x[i]);
+    } else if (kind == SN_SIGMOID) {
+        SN_INDEPENDENT
+        for (int64_t i = 0; i < n; i++) y[i] = sn_m_sigmoid(x[i]);
+    } else {
+        SN_INDEPENDENT
+        for (int64_t i = 0; i < n; i++) y[i] = sn_m_tanh(x[i]);
+    }
+}
+
+static void SN_T(unary_fwd)(const struct sn_unary_fwd *a) {
+    for (int i = 0; i < a->n; i++) {
+        struct sn_runs r = sn_row_runs(a->y.len[i], a->y.ch, sn_dense(&a->x) && sn_dense(&a->y));
+        const sn_real *x = sn_row(&a->x, i);
+        sn_real *y = sn_row(&a->y, i);
+        for (int64_t q = 0; q < r.runs; q++) SN_T(unary_fwd_run)(a->kind, x + q * a->x.ld, y + q * a->y.ld, r.n);
+    }
+}
+
+static void SN_T(unary_bwd_run)(enum sn_unary kind, const sn_real *y, const sn_real *dy, sn_real *dx, int64_t n) {
+    if (kind == SN_RELU) {
+        SN_INDEPENDENT
+        for (int64_t i = 0; i < n; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
+    } else if (kind == SN_SIGMOID) {
+        SN_INDEPENDENT
+        for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * (y[i] * (1 - y[i]));
+    } else {
+        SN_INDEPENDENT
+        for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * SN_FMA(-y[i], y[i], 1);
+    }
+}
+
+static void SN_T(unary_bwd)(const struct sn_unary_bwd *a) {
+    for (int i = 0; i < a->n; i++) {
+        struct sn_runs r = sn_row_runs(a->dx.len[i], a->dx.ch, sn_dense(&a->y) && sn_dense(&a->dy) && sn_dense(&a->dx));
+        const sn_real *y = sn_row(&a->y, i), *dy = sn_row(&a->dy, i);
+        sn_real *dx = sn_row(&a->dx, i);
+        for (int64_t q = 0; q < r.runs; q++) SN_T(unary_bwd_run)(a->kind, y + q * a->y.ld, dy + q * a->dy.ld, dx + q * a->dx.ld, r.n);
+    }
+}
+
+static void SN_T(unary_attr_run)(enum sn_unary kind, const sn_real *x, const sn_real *x0, const sn_real *my, sn_real *mx, int64_t n) {
+    if (kind == SN_RELU) {
+        SN_INDEPENDENT
+        for (int64_t i = 0; i < n; i++) mx[i] = my[i] * sn_m_rho_relu(x[i], x0[i]);
+    } else if (kind == SN_SIGMOID) {
+        SN_INDEPENDENT
+        for (int64_t i = 0; i < n; i++) mx[i] = my[i] * sn_m_rho_sigmoid(x[i], x0[i]);
+    } else {
+        SN_INDEPENDENT
+        for (int64_t i = 0; i < n; i++) mx[i] = my[i] * sn_m_rho_tanh(x[i], x0[i]);
+    }
+}
+
+static void SN_T(unary_attr)(const struct sn_unary_attr *a) {
+    for (int p = 0; p < a->pairs.n; p++) {
+        struct sn_runs r = sn_row_runs(a->mx.len[p], a->mx.ch, sn_dense(&a->x) && sn_dense(&a->my) && sn_dense(&a->mx));
+        const sn_real *x = sn_row(&a->x, a->pairs.row_x[p]), *x0 = sn_row(&a->x, a->pairs.row_ref[p]), *my = sn_row(&a->my, p);
+        sn_real *mx = sn_row(&a->mx, p);
+        for (int64_t q = 0; q < r.runs; q++)
+            SN_T(unary_attr_run)(a->kind, x + q * a->x.ld, x0 + q * a->x.ld, my + q * a->my.ld, mx + q * a->mx.ld, r.n);
+    }
+}
+
+static void SN_T(copy)(const struct sn_copy *a) {
+    for (int i = 0; i < a->n; i++) {
+        struct sn_runs r = sn_row_runs(a->y.len[i], a->y.ch, sn_dense(&a->x) && sn_dense(&a->y));
+        const sn_real *x = sn_row(&a->x, i);
+        sn_real *y = sn_row(&a->y, i);
+        for (int64_t q = 0; q < r.runs; q++) memmove(y + q * a->y.ld, x + q * a->x.ld, (size_t)r.n * sizeof *y);
+    }
+}
+
+static void SN_T(add_run)(const sn_real *x, const sn_real *more, sn_real *y, int64_t n) {
+    SN_INDEPENDENT
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] + more[i];
+}
+
+static void SN_T(add)(const struct sn_add *a) {
+    if (a->count == 1) {
+        const struct sn_copy c = {a->n, a->x[0], a->y};
+        SN_T(copy)(&c);
+    }
+    for (int k = 1; k < a->count; k++) {
+        const struct sn_t3 *from = k == 1 ? &a->x[0] : &a->y, *more = &a->x[k];
+        for (int i = 0; i < a->n; i++) {
+            struct sn_runs r = sn_row_runs(a->y.len[i], a->y.ch, sn_dense(from) && sn_dense(more) && sn_dense(&a->y));
+            const sn_real *x = sn_row(from, i), *m = sn_row(more, i);
+            sn_real *y = sn_row(&a->y, i);
+            for (int64_t q = 0; q < r.runs; q++) SN_T(add_run)(x + q * from->ld, m + q * more->ld, y + q * a->y.ld, r.n);
+        }
+    }
+}
+
+static void SN_T(fill)(const struct sn_fill *a) {
+    for (int64_t i = 0; i < a->n; i++) a->p[i] = a->v;
+}
+
+static void SN_T(accumulate)(const struct sn_accumulate *a) {
+    SN_T(add_run)(a->dst, a->src, a->dst, a->n);
+}
+
+static void SN_T(bias_grad)(const struct sn_bias_grad *a) {
+    int ch = a->dy.ch;
+    for (int c0 = 0; c0 < ch; c0 += SN_CHUNK) {
+        int m = sn_imin(ch - c0, SN_CHUNK);
+        for (int i = 0; i < a->n; i++) {
+            const sn_real *dy = sn_row(&a->dy, i) + c0;
+            sn_real sum[SN_CHUNK] = {0};
+            for (int64_t q = 0; q < a->dy.len[i]; q++)
+                for (int c = 0; c < m; c++) sum[c] += dy[q * a->dy.ld + c];
+            for (int c = 0; c < m; c++) a->db[c0 + c] += sum[c];
+        }
+    }
+}
+
+static void SN_T(encode)(const struct sn_encode *a) {
+    size_t bytes = (size_t)a->y.ch * sizeof(sn_real);
+    for (int i = 0; i < a->n; i++) {
+        const uint8_t *code = a->codes + i * a->code_row;
+        sn_real *y = sn_row(&a->y, i);
+        for (int64_t q = 0; q < a->y.len[i]; q++) memcpy(y + q * a->y.ld, a->lut + (int64_t)code[q] * a->y.ch, bytes);
+    }
+}
+
+static void SN_T(finite)(const struct sn_finite *a) {
+    int bad = 0;
+    for (int i = 0; i < a->n; i++) {
+        struct sn_runs r = sn_row_runs(a->x.len[i], a->x.ch, sn_dense(&a->x));
+        const sn_real *x = sn_row(&a->x, i);
+        for (int64_t q = 0; q < r.runs; q++)
+            for (int64_t e = 0; e < r.n; e++) bad |= x[q * a->x.ld + e] - x[q * a->x.ld + e] != 0;
+    }
+    if (bad) *a->bad = 1;
+}
+
+static void SN_T(fill_element)(struct sn_kernels *k) {
+    k->unary_fwd = SN_T(unary_fwd);
+    k->unary_bwd = SN_T(unary_bwd);
+    k->unary_attr = SN_T(unary_attr);
+    k->copy = SN_T(copy);
+    k->add = SN_T(add);
+    k->fill = SN_T(fill);
+    k->accumulate = SN_T(accumulate);
+    k->bias_grad = SN_T(bias_grad);
+    k->encode = SN_T(encode);
+    k->finite = SN_T(finite);
+}
+
+#endif

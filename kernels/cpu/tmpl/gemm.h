@@ -1,0 +1,248 @@
+/* Matrix product for CPUs with vector FMA: C = start + A B, each element the sum of one FMA chain per SN_KBLOCK of k, blocks added in order.
+ *
+ * A tile of up to SN_MR rows by SN_NR columns stays in registers for a whole block of k: per k two vectors of B, one broadcast of A per
+ * row. B comes from panels of SN_NR columns (k-major, the last one padded with zeros) or, for few rows, straight from the caller; A is
+ * broadcast from where it lies unless its strides would thrash the cache. Loops: columns (only when B is packed here), blocks of k, blocks
+ * of rows, panels of B, tiles. None of these choices touches the operations of an element. */
+#include <immintrin.h>
+
+#include "cpu/tmpl/common.h"
+
+#if defined __AVX512F__
+#define SN_MR 14
+#define SN_SET1(x) _mm512_set1_ps(x)
+#define SN_VFMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#else
+#define SN_MR 6
+#define SN_SET1(x) _mm256_set1_ps(x)
+#define SN_VFMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#endif
+#define SN_NV 2                      /* vectors in a panel's row */
+#define SN_NR (SN_NV * SN_VEC)       /* columns of a panel */
+#define SN_MAX_PANELS 4              /* panels side by side when there are few rows */
+#define SN_ZEROS (SN_MAX_PANELS * SN_NR)
+#define SN_ROW_PANELS 8              /* tiles in a block of rows: its part of A stays in the second level cache */
+#define SN_PACK_COLS 512             /* columns of B packed at a time */
+#define SN_PACK_ROWS (2 * SN_MR)     /* up to so many rows a B with b_cs = 1 is read where it lies */
+#define SN_A_STRIDE (SN_KBLOCK + 16) /* from row to row of a packed A: rows fall into different cache sets */
+#define SN_LINE 16                   /* floats in a cache line */
+#define SN_ALIAS_BYTES 4096          /* addresses so far apart share a set of the first level cache */
+
+#include "cpu/tmpl/panel.h"
+
+#define SN_INLINE static inline __attribute__((always_inline))
+#if defined __clang__
+#define SN_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SN_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* What a tile reads and writes: A(r,k) = a[r*a_rs + k*a_ks]; columns of panel p of B at b[p*b_panel + k*b_ks]; C = start + sum. */
+struct sn_gemm_tile {
+    int64_t k;
+    const float *a;
+    int64_t a_rs, a_ks;
+    const float *b;
+    int64_t b_panel, b_ks;
+    const float *start;
+    int64_t start_rs;
+    float *c;
+    int64_t c_rs;
+    int cols; /* wanted of the tile's columns */
+};
+
+/* The last columns of C, fewer than a tile's. */
+static void SN_T(tile_edge)(const struct sn_gemm_tile *t, int mr, const float *part, int ld) {
+    for (int r = 0; r < mr; r++) {
+        const float *s = t->start + r * t->start_rs;
+        float *c = t->c + r * t->c_rs;
+        for (int j = 0; j < t->cols; j++) c[j] = s[j] + part[r * ld + j];
+    }
+}
+
+/* mr rows by the first nv vectors of each of np panels. Only whole tiles have np > 1. */
+SN_INLINE void SN_T(tile_body)(const struct sn_gemm_tile *t, const int mr, const int np, const int nv) {
+    sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV];
+    SN_UNROLL
+    for (int r = 0; r < mr; r++) {
+        SN_UNROLL
+        for (int v = 0; v < np * nv; v++) acc[r][v] = SN_SET1(0.0f);
+    }
+    if (t->start == t->c) {
+        SN_UNROLL
+        for (int r = 0; r < mr; r++) {
+            SN_UNROLL
+            for (int v = 0; v < np * nv; v += SN_LINE / SN_VEC) __builtin_prefetch(t->c + r * t->c_rs + v * SN_VEC, 0, 2);
+        }
+    }
+    const int64_t rs = t->a_rs, ks = t->a_ks, bs = t->b_ks, panel = t->b_panel;
+    const float *a0 = t->a, *a1 = a0 + 4 * rs, *a2 = a0 + 8 * rs, *a3 = a0 + 12 * rs, *b = t->b;
+    for (int64_t k = t->k; k > 0; k--) {
+        sn_vec bv[SN_MAX_PANELS * SN_NV];
+        SN_UNROLL
+        for (int v = 0; v < np * nv; v++) bv[v] = *(const sn_vec *)(b + v / nv * panel + v % nv * SN_VEC);
+        SN_UNROLL
+        for (int r = 0; r < mr; r++) {
+            const float *ar = r < 4 ? a0 : r < 8 ? a1 : r < 12 ? a2 : a3;
+            sn_vec av = SN_SET1(ar[r % 4 * rs]);
+            SN_UNROLL
+            for (int v = 0; v < np * nv; v++) acc[r][v] = SN_VFMA(av, bv[v], acc[r][v]);
+        }
+        a0 += ks, a1 += ks, a2 += ks, a3 += ks, b += bs;
+    }
+    if (t->cols == np * nv * SN_VEC) {
+        const float *s = t->start;
+        float *c = t->c;
+        const int64_t s_rs = t->start_rs, c_rs = t->c_rs;
+        SN_UNROLL
+        for (int r = 0; r < mr; r++, s += s_rs, c += c_rs) {
+            SN_UNROLL
+            for (int v = 0; v < np * nv; v++) *(sn_vec *)(c + v * SN_VEC) = *(const sn_vec *)(s + v * SN_VEC) + acc[r][v];
+        }
+        return;
+    }
+    sn_vec part[SN_MR * SN_NV];
+    SN_UNROLL
+    for (int r = 0; r < mr; r++) {
+        SN_UNROLL
+        for (int v = 0; v < nv; v++) part[r * nv + v] = acc[r][v];
+    }
+    SN_T(tile_edge)(t, mr, (const float *)part, nv * SN_VEC);
+}
+
+#define SN_TILE(mr, np, nv)                                                                                                                \
+    static void SN_T(tile_##mr##_##np##_##nv)(const struct sn_gemm_tile *t) {                                                              \
+        SN_T(tile_body)(t, mr, np, nv);                                                                                                    \
+    }
+#define SN_TILE_BOTH(mr) SN_TILE(mr, 1, 1) SN_TILE(mr, 1, 2)
+#define SN_TILE_ENTRY(mr) {SN_T(tile_##mr##_1_1), SN_T(tile_##mr##_1_2)},
+#if SN_MR == 14
+#define SN_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#else
+#define SN_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#endif
+
+SN_TILES(SN_TILE_BOTH)
+SN_TILE(1, 4, 2)
+SN_TILE(2, 2, 2)
+SN_TILE(3, 2, 2)
+
+typedef void (*sn_gemm_tile_fn)(const struct sn_gemm_tile *t);
+static const sn_gemm_tile_fn SN_T(tiles)[SN_MR][SN_NV] = {SN_TILES(SN_TILE_ENTRY)};
+/* With fewer than four rows one panel gives too few chains to hide the latency of an FMA: several panels side by side. */
+static const struct {
+    sn_gemm_tile_fn fn;
+    int panels;
+} SN_T(wide_tiles)[3] = {{SN_T(tile_1_4_2), 4}, {SN_T(tile_2_2_2), 2}, {SN_T(tile_3_2_2), 2}};
+
+struct sn_gemm_ws {
+    float a[SN_ROW_PANELS * SN_MR * SN_A_STRIDE];
+    float b[SN_PACK_COLS * SN_KBLOCK];
+};
+
+static size_t SN_T(gemm_ws)(void) {
+    return sizeof(struct sn_gemm_ws);
+}
+
+/* One block of k of some columns: C(:, j:j+n) += A(:, k0:k0+k) B(k0:k0+k, j:j+n), B as panels. */
+struct sn_gemm_part {
+    const struct sn_gemm *g;
+    int64_t j, n, k0, k;
+    const float *b;
+    int64_t b_panel, b_ks;
+};
+
+/* Where rows [r0, r0+rows) find A: in place, or copied to ws where the strides would make the tile's loads evict each other. */
+struct sn_gemm_a {
+    const float *p;
+    int64_t rs, ks;
+};
+static struct sn_gemm_a SN_T(place_a)(const struct sn_gemm_part *q, int64_t r0, int64_t rows) {
+    const struct sn_gemm *g = q->g;
+    const struct sn_gemm_a v = {g->a + r0 * g->a_rs + q->k0 * g->a_cs, g->a_rs, g->a_cs};
+    float *dst = ((struct sn_gemm_ws *)g->ws)->a;
+    if (q->n <= SN_NR || rows == 1 || (v.ks == 1 && v.rs * (int64_t)sizeof *dst % SN_ALIAS_BYTES)) return v;
+    if (v.rs == 1) {
+        for (int64_t t = 0; t < q->k; t++) memcpy(dst + t * rows, v.p + t * v.ks, (size_t)rows * sizeof *dst);
+        return (struct sn_gemm_a){dst, 1, rows};
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        if (v.ks == 1)
+            memcpy(dst + r * SN_A_STRIDE, v.p + r * v.rs, (size_t)q->k * sizeof *dst);
+        else
+            for (int64_t t = 0; t < q->k; t++) dst[r * SN_A_STRIDE + t] = v.p[r * v.rs + t * v.ks];
+    }
+    return (struct sn_gemm_a){dst, SN_A_STRIDE, 1};
+}
+
+/* Row where tile i of all begins: tiles differ by one row at most. */
+static int64_t SN_T(tile_row)(int64_t m, int64_t i) {
+    return i * m / ((m + SN_MR - 1) / SN_MR);
+}
+
+/* Tiles [i0, i1) of rows times every panel of the part. */
+static void SN_T(gemm_rows)(const struct sn_gemm_part *q, int64_t i0, int64_t i1) {
+    const struct sn_gemm *g = q->g;
+    const int64_t m = g->m, up = SN_T(tile_row)(m, i0);
+    const struct sn_gemm_a a = SN_T(place_a)(q, up, SN_T(tile_row)(m, i1) - up);
+    const struct sn_gemm_start s = SN_T(gemm_start)(g, q->k0);
+    struct sn_gemm_tile t = {.k = q->k, .a_rs = a.rs, .a_ks = a.ks, .b_panel = q->b_panel, .b_ks = q->b_ks, .start_rs = s.rs, .c_rs = g->c_rs};
+    for (int64_t j = 0, step; j < q->n; j += step) {
+        const int panels = m <= 3 ? SN_T(wide_tiles)[m - 1].panels : 1;
+        const bool wide = panels > 1 && q->n - j >= panels * SN_NR;
+        step = wide ? panels * SN_NR : SN_NR;
+        t.b = q->b + j / SN_NR * q->b_panel;
+        t.cols = sn_imin(q->n - j, step);
+        for (int64_t i = i0; i < i1; i++) {
+            const int64_t lo = SN_T(tile_row)(m, i), rows = SN_T(tile_row)(m, i + 1) - lo;
+            t.a = a.p + (lo - up) * a.rs;
+            t.start = s.p + lo * s.rs + (q->j + j) * s.cs;
+            t.c = g->c + lo * g->c_rs + q->j + j;
+            (wide ? SN_T(wide_tiles)[m - 1].fn : SN_T(tiles)[rows - 1][t.cols > SN_VEC])(&t);
+        }
+    }
+}
+
+/* Columns [j, j+n): all blocks of k. B is prepacked, in place (whole panels only), or packed here (n <= SN_PACK_COLS). */
+static void SN_T(gemm_cols)(const struct sn_gemm *g, int64_t j, int64_t n, bool in_place) {
+    const int64_t tiles = (g->m + SN_MR - 1) / SN_MR;
+    float *ws = ((struct sn_gemm_ws *)g->ws)->b;
+    for (int64_t k0 = 0; k0 < g->k; k0 += SN_KBLOCK) {
+        struct sn_gemm_part q = {.g = g, .j = j, .n = n, .k0 = k0, .k = sn_imin(g->k - k0, SN_KBLOCK), .b_ks = SN_NR};
+        if (g->packed_b) {
+            q.b = (const float *)g->packed_b + j * g->k + k0 * SN_NR, q.b_panel = g->k * SN_NR;
+        } else if (in_place) {
+            q.b = g->b + k0 * g->b_rs + j, q.b_panel = SN_NR, q.b_ks = g->b_rs;
+        } else {
+            const float *b = g->b + k0 * g->b_rs + j * g->b_cs;
+            q.b = ws, q.b_panel = q.k * SN_NR;
+            for (int64_t c = 0; c < n; c += SN_NR)
+                SN_T(pack_panel)(b + c * g->b_cs, g->b_rs, g->b_cs, q.k, sn_imin(n - c, SN_NR), ws + c * q.k);
+        }
+        for (int64_t i = 0; i < tiles; i += SN_ROW_PANELS) SN_T(gemm_rows)(&q, i, sn_imin(i + SN_ROW_PANELS, tiles));
+    }
+}
+
+static void SN_T(gemm)(const struct sn_gemm *g) {
+    if (g->k == 0) {
+        SN_T(gemm_empty)(g);
+        return;
+    }
+    if (g->m < 1) return;
+    const bool in_place = !g->packed_b && g->b_cs == 1 && g->m <= SN_PACK_ROWS;
+    int64_t j = 0;
+    if (in_place || g->packed_b) {
+        j = g->packed_b ? g->n : g->n / SN_NR * SN_NR;
+        if (j > 0) SN_T(gemm_cols)(g, 0, j, in_place);
+    }
+    for (; j < g->n; j += SN_PACK_COLS) SN_T(gemm_cols)(g, j, sn_imin(g->n - j, SN_PACK_COLS), false);
+}
+
+static void SN_T(fill_gemm)(struct sn_kernels *k) {
+    k->provider = "own";
+    k->gemm_nr = SN_NR;
+    k->gemm_ws = SN_T(gemm_ws);
+    k->gemm_pack_bytes = SN_T(gemm_pack_bytes);
+    k->gemm = SN_T(gemm);
+    k->gemm_pack = SN_T(gemm_pack);
+}

@@ -1,0 +1,32 @@
+#include "cli.h"
+
+static void report(const seqnet_explainer *e, const char *folder) {
+    seqnet_explain_result r = {.size = sizeof r};
+    seqnet_explainer_result(e, &r);
+    note("%lld sequences, %d motifs, in %s", (long long)r.sequences, r.motifs, folder);
+    note("contributions sum to the change of the output within %.2g of their absolute sum", r.worst_residual);
+    if (r.above_warning > 0) say("warning: %lld sequences miss it by more than 1e-4", (long long)r.above_warning);
+    set_rate(r.seconds > 0 ? (double)r.sequences / r.seconds : 0, "sequences");
+}
+
+int cmd_explain(struct args *a) {
+    seqnet_ctx *ctx = NULL;
+    seqnet_model **models = NULL;
+    seqnet_source *source = NULL;
+    seqnet_explainer *e = NULL;
+    int n = a->n_inputs - 1, rc;
+    a->data.data = a->inputs[n];
+    if (!a->output) return usage_error("give a folder for the results: -o OUTDIR");
+    if (seqnet_explain_check(&a->explain) < 0) return usage_error("%s", seqnet_errmsg());
+    if ((rc = begin(a, &ctx)) < 0) goto done;
+    if ((rc = load_models(ctx, a, n, &models)) < 0) goto done;
+    if ((rc = open_for_model(ctx, a, models[0], &source)) < 0) goto done;
+    if ((rc = seqnet_explainer_create(ctx, models, n, &a->explain, &e)) < 0) goto done;
+    if ((rc = seqnet_explain_source(e, source, a->output)) < 0) goto done;
+    report(e, a->output);
+done:
+    seqnet_explainer_free(&e);
+    seqnet_source_free(&source);
+    free_models(models, n);
+    return rc < 0 ? failed(rc) : EXIT_DONE;
+}

@@ -1,0 +1,75 @@
+#include "graph/fusion.h"
+
+#include <string.h>
+
+#include "core/mem.h"
+
+/* conv1d on codes + relu + max_pooling1d: pre-pool values never leave the cache; in training only the winners' places are kept. */
+
+static int64_t param(const struct sn_node *nd, const char *name) {
+    return nd->p[sn_op_param_index(nd->op, name)].i;
+}
+
+static int64_t pool_stride(const struct sn_node *nd) {
+    return nd->p[sn_op_param_index(nd->op, "strides")].set ? param(nd, "strides") : param(nd, "pool_size");
+}
+
+static bool match(const struct sn_node *const *nd) {
+    return nd[0]->on_codes && param(nd[2], "pool_size") <= 255 && pool_stride(nd[2]) >= param(nd[2], "pool_size") && param(nd[2], "padding") == 0;
+}
+
+static struct sn_conv conv_shape(const struct sn_node *nd) {
+    struct sn_geometry geo = nd->op->geometry(nd);
+    return (struct sn_conv){.k = geo.size, .cin = (int)nd->in[0].ch, .cout = (int)nd->out.ch, .stride = geo.stride, .pad = geo.pad_left};
+}
+
+static size_t winners_row(const struct sn_node *pool) {
+    return (size_t)(pool->out.len * pool->out.ch);
+}
+
+static void keep(const struct sn_node *const *nd, enum sn_mode mode, struct sn_keep *k) {
+    k->output = mode == SN_TRAIN;
+    k->cache = mode == SN_TRAIN ? winners_row(nd[2]) : 0;
+}
+
+static void sizes(const struct sn_node *const *nd, enum sn_mode mode, const struct sn_kernels *k, struct sn_sizes *s) {
+    struct sn_conv c = conv_shape(nd[0]);
+    s->workspace = k->codes_pool_ws(&c, (int)param(nd[2], "pool_size"));
+    if (mode == SN_TRAIN && k->codes_grad_ws(&c) > s->workspace) s->workspace = k->codes_grad_ws(&c);
+}
+
+static bool has_bias(const struct sn_node *conv) {
+    return conv->n_weights > 1;
+}
+
+static int forward(struct sn_exec *x, const struct sn_node *const *nd, const struct sn_tile *t) {
+    struct sn_codes_pool_fwd a = {.s = conv_shape(nd[0]), .in = sn_x_codes(x, t->r0, t->r1 - t->r0), .tables = sn_x_prepared(x, nd[0]),
+                                  .w = sn_x_weight(x, nd[0], 0), .bias = has_bias(nd[0]) ? sn_x_weight(x, nd[0], 1) : NULL,
+                                  .pool = (int)param(nd[2], "pool_size"), .pool_stride = (int)pool_stride(nd[2]), .y = sn_x_out(x, nd[2], t->r0),
+                                  .conv_len = sn_x_out(x, nd[0], t->r0).len, .ws = sn_x_ws(x, t->worker)};
+    if (sn_x_mode(x) == SN_TRAIN) a.win = sn_x_cache(x, nd[2], t->r0, &a.win_row);
+    sn_x_kernels(x)->codes_pool_fwd(&a);
+    return 0;
+}
+
+static int weight_grad(struct sn_exec *x, const struct sn_node *const *nd, int w, const struct sn_tile *t, sn_real *dst) {
+    struct sn_codes_pool_bwd a = {.s = conv_shape(nd[0]), .in = sn_x_codes(x, t->r0, t->r1 - t->r0), .pool = (int)param(nd[2], "pool_size"),
+                                  .pool_stride = (int)pool_stride(nd[2]), .y = sn_x_out(x, nd[2], t->r0), .dy = sn_x_grad_out(x, nd[2], t->r0),
+                                  .dw = w == 0 ? dst : NULL, .db = w == 1 ? dst : NULL, .ws = sn_x_ws(x, t->worker)};
+    a.win = sn_x_cache(x, nd[2], t->r0, &a.win_row);
+    sn_x_kernels(x)->codes_pool_bwd(&a);
+    return 0;
+}
+
+static const struct sn_fusion conv_relu_pool = {
+    .name = "conv1d(codes)+relu+max_pooling1d",
+    .ops = {"conv1d", "relu", "max_pooling1d"},
+    .modes = {[SN_INFER] = true, [SN_TRAIN] = true},
+    .match = match,
+    .keep = keep,
+    .sizes = sizes,
+    .forward = forward,
+    .weight_grad = weight_grad,
+};
+
+const struct sn_fusion *const sn_fusions_cpu[] = {&conv_relu_pool, NULL};

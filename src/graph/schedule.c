@@ -1,0 +1,313 @@
+/* From a graph to stages: which nodes run, which chains are fused, the order of passes, and where barriers stand. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "graph/plan_parts.h"
+#include "ops/common.h"
+
+#define PARTIALS_MAX (32u << 20) /* bytes of weight partials that one stage may hold; the rest is summed block by block */
+#define BLOCK_BYTES (1u << 20)   /* of all leaves of one block of an OUTPUT weight gradient */
+#define COLUMN_BYTES (1u << 18)  /* weights of one block of a forward pass by outputs */
+#define TILE_BYTES (512u << 10)  /* values that one tile touches: half of a usual second-level cache */
+#define TILE_ROWS_MAX 16
+#define TILE_ROWS_SEQUENCE 32 /* recurrent steps read their weights once per tile */
+
+void sn_chain_nodes(const struct sn_plan *p, int chain, const struct sn_node *nodes[SN_CHAIN_MAX]) {
+    for (int i = 0; i < p->chains[chain].n; i++) nodes[i] = &p->graph->nodes[p->chains[chain].node[i]];
+}
+
+static int seed_node(const struct sn_plan *p, int h) {
+    return p->o.mode == SN_ATTRIBUTE && p->o.through_output ? p->graph->heads[h].node : p->graph->heads[h].logits;
+}
+
+static bool trainable(const struct sn_node *nd) {
+    for (int w = 0; w < nd->n_weights; w++)
+        if (nd->weights[w].trainable) return true;
+    return false;
+}
+
+static void mark_nodes(struct sn_plan *p) {
+    struct sn_graph *g = p->graph;
+    for (int h = 0; h < g->n_heads; h++) {
+        p->place[seed_node(p, h)].visible = p->place[seed_node(p, h)].active = true;
+        if (p->o.mode == SN_INFER) p->place[g->heads[h].node].visible = true;
+    }
+    for (int i = g->n_nodes - 1; i >= 0; i--)
+        for (int k = 0; k < g->nodes[i].n_inputs; k++) {
+            p->place[g->nodes[i].inputs[k]].visible |= p->place[i].visible;
+            p->place[g->nodes[i].inputs[k]].active |= p->place[i].active;
+        }
+    bool all = p->o.mode == SN_ATTRIBUTE || (p->o.mode == SN_TRAIN && p->o.values);
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sn_place *pl = &p->place[i];
+        const struct sn_node *nd = &g->nodes[i];
+        pl->needs = all || (p->o.mode == SN_TRAIN && trainable(nd));
+        for (int k = 0; k < nd->n_inputs; k++) pl->needs |= p->place[nd->inputs[k]].needs;
+        pl->active = pl->active && pl->needs && p->o.mode != SN_INFER;
+        pl->alias = (nd->op->flags & SN_OP_ALIAS) || ((nd->op->flags & SN_OP_STOCHASTIC) && p->o.mode != SN_TRAIN);
+        pl->chain = -1;
+    }
+}
+
+static int readers(const struct sn_plan *p, int node, int *only) {
+    int n = 0;
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        for (int k = 0; p->place[i].visible && k < p->graph->nodes[i].n_inputs; k++)
+            if (p->graph->nodes[i].inputs[k] == node) *only = i, n++;
+    return n;
+}
+
+static bool is_head(const struct sn_plan *p, int node) {
+    for (int h = 0; h < p->graph->n_heads; h++)
+        if (p->graph->heads[h].node == node || p->graph->heads[h].logits == node) return true;
+    return false;
+}
+
+/* The chain of fusion f that starts at `node`; false when the graph does not go that way. */
+static bool follow_chain(const struct sn_plan *p, const struct sn_fusion *f, int node, struct sn_chain *c) {
+    const struct sn_node *nodes[SN_CHAIN_MAX];
+    *c = (struct sn_chain){.fusion = f};
+    for (int i = 0; i < SN_CHAIN_MAX && f->ops[i]; i++) {
+        const struct sn_node *nd = &p->graph->nodes[node];
+        if (strcmp(nd->op->name, f->ops[i]) != 0 || !p->place[node].visible || p->place[node].chain >= 0) return false;
+        nodes[i] = nd;
+        c->node[c->n++] = node;
+        bool last = i + 1 == SN_CHAIN_MAX || !f->ops[i + 1];
+        if (last) return f->match(nodes);
+        if (readers(p, node, &node) != 1 || is_head(p, nd->id)) return false;
+    }
+    return false;
+}
+
+static int find_chains(struct sn_plan *p) {
+    p->chains = sn_calloc((size_t)p->graph->n_nodes, sizeof *p->chains);
+    if (!p->chains) return SEQNET_ENOMEM;
+    const char *off = getenv("SEQNET_FUSE");
+    if (!p->o.fuse || (off && strcmp(off, "0") == 0)) return 0;
+    for (int i = 1; i < p->graph->n_nodes; i++)
+        for (const struct sn_fusion *const *f = sn_fusions_cpu; *f; f++) {
+            struct sn_chain c;
+            if (!(*f)->modes[p->o.mode] || !follow_chain(p, *f, i, &c)) continue;
+            for (int k = 0; k < c.n; k++) p->place[c.node[k]].chain = p->n_chains;
+            p->chains[p->n_chains++] = c;
+            break;
+        }
+    return 0;
+}
+
+static int add_item(struct sn_plan *p, struct sn_item it) {
+    void *v = p->items;
+    SN_TRY(sn_grow(&v, &p->cap_items, p->n_items + 1, sizeof *p->items));
+    p->items = v;
+    p->items[p->n_items++] = it;
+    return 0;
+}
+
+static bool is_chain_last(const struct sn_plan *p, int node) {
+    const struct sn_chain *c = &p->chains[p->place[node].chain];
+    return c->node[c->n - 1] == node;
+}
+
+/* encode is computed only for readers that do not run on the codes. */
+static bool encode_wanted(const struct sn_plan *p) {
+    for (int i = 1; i < p->graph->n_nodes; i++)
+        for (int k = 0; p->place[i].visible && k < p->graph->nodes[i].n_inputs; k++)
+            if (p->graph->nodes[i].inputs[k] == 0 && !p->graph->nodes[i].on_codes) return true;
+    return false;
+}
+
+bool sn_place_has_value(const struct sn_plan *p, int node) {
+    const struct sn_place *pl = &p->place[node];
+    if (!pl->visible || (pl->chain >= 0 && !is_chain_last(p, node))) return false;
+    return node > 0 || p->o.values || encode_wanted(p);
+}
+
+static int64_t column_block(const struct sn_plan *p, const struct sn_node *nd) {
+    int nr = p->backend->kernels.gemm_nr;
+    int64_t cols = (int64_t)(COLUMN_BYTES / sizeof(sn_real)) / nd->in[0].ch / nr * nr;
+    return cols < nr ? nr : cols;
+}
+
+static int forward_items(struct sn_plan *p) {
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const struct sn_node *nd = &p->graph->nodes[i];
+        struct sn_place *pl = &p->place[i];
+        if (!sn_place_has_value(p, i) || pl->alias || (i == 0 && p->o.values)) continue;
+        if (pl->chain >= 0) {
+            SN_TRY(add_item(p, (struct sn_item){.kind = SN_ITEM_FORWARD, .node = i, .chain = pl->chain, .split = SN_SPLIT_SAMPLE}));
+            continue;
+        }
+        for (int k = 0; k < SN_MAX_PHASES && nd->op->forward[k].run; k++) {
+            struct sn_item it = {.kind = SN_ITEM_FORWARD, .node = i, .chain = -1, .split = nd->op->forward[k].split, .run = nd->op->forward[k].run};
+            bool batch_phase = it.split == SN_SPLIT_REDUCE || it.split == SN_SPLIT_ONCE;
+            if (batch_phase && p->o.mode != SN_TRAIN) continue;
+            if (it.split == SN_SPLIT_SAMPLE && nd->op->split_outputs && nd->op->split_outputs(nd)) it.split = SN_SPLIT_OUTPUT, it.block = column_block(p, nd);
+            SN_TRY(add_item(p, it));
+        }
+    }
+    return 0;
+}
+
+/* Weight gradients wait until the SAMPLE stage before them has ended, then run as one stage. */
+struct pending {
+    struct sn_item *it;
+    size_t n, cap, bytes;
+};
+
+static int add_pending(struct sn_plan *p, struct pending *q, int node, int chain) {
+    const struct sn_node *nd = &p->graph->nodes[node];
+    for (int w = 0; w < nd->n_weights; w++) {
+        const struct sn_weight *wt = &nd->weights[w];
+        if (!wt->trainable || p->o.mode != SN_TRAIN) continue;
+        int64_t count = sn_weight_count(wt), cols = wt->rank > 1 ? wt->shape[wt->rank - 1] : 1;
+        size_t bytes = sn_align_up((size_t)count * sizeof(sn_real)) * (size_t)p->o.leaves;
+        struct sn_item it = {.kind = SN_ITEM_WEIGHT, .node = node, .chain = chain, .split = SN_SPLIT_REDUCE, .weight = w, .partial = q->bytes};
+        if (wt->block > 0 && chain < 0 && q->bytes + bytes > PARTIALS_MAX) {
+            it.split = SN_SPLIT_OUTPUT;
+            it.block = (int64_t)(BLOCK_BYTES / sizeof(sn_real)) / (cols * p->o.leaves);
+            it.block = it.block < 1 ? 1 : (it.block + wt->block - 1) / wt->block * wt->block;
+        } else {
+            q->bytes += bytes;
+        }
+        void *v = q->it;
+        SN_TRY(sn_grow(&v, &q->cap, q->n + 1, sizeof *q->it));
+        q->it = v;
+        q->it[q->n++] = it;
+    }
+    return 0;
+}
+
+static int flush_pending(struct sn_plan *p, struct pending *q) {
+    for (size_t i = 0; i < q->n; i++) SN_TRY(add_item(p, q->it[i]));
+    if (q->bytes > p->weight_partial_bytes) p->weight_partial_bytes = q->bytes;
+    q->n = q->bytes = 0;
+    return 0;
+}
+
+static bool input_needs(const struct sn_plan *p, const struct sn_node *nd) {
+    for (int k = 0; k < nd->n_inputs; k++)
+        if (p->place[nd->inputs[k]].active) return true;
+    return false;
+}
+
+static int attribute_item(struct sn_plan *p, const struct sn_node *nd) {
+    if (nd->op->rule == SN_ATTR_NONE || !nd->op->attribute)
+        return sn_error(SEQNET_ENOTSUP, "layer %s (%s) has no DeepLIFT Rescale rule", nd->name, nd->op->name);
+    return add_item(p, (struct sn_item){.kind = SN_ITEM_ATTRIBUTE, .node = nd->id, .chain = -1, .split = SN_SPLIT_SAMPLE, .run = nd->op->attribute});
+}
+
+static int backward_items(struct sn_plan *p, struct pending *q, const struct sn_node *nd) {
+    const struct sn_place *pl = &p->place[nd->id];
+    if (!input_needs(p, nd) && pl->keep.scratch == 0 && !(nd->op->flags & SN_OP_NO_ROW)) return 0;
+    for (int k = 0; k < SN_MAX_PHASES && nd->op->backward[k].run; k++) {
+        if (nd->op->backward[k].split != SN_SPLIT_SAMPLE) SN_TRY(flush_pending(p, q));
+        SN_TRY(add_item(p, (struct sn_item){.kind = SN_ITEM_BACKWARD, .node = nd->id, .chain = -1, .split = nd->op->backward[k].split, .run = nd->op->backward[k].run}));
+    }
+    return 0;
+}
+
+/* The gradient buffers that readers write for `node` are summed when there are several; layout.c fills the edges. */
+static bool needs_sum(const struct sn_plan *p, int node) {
+    int n = 0;
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        for (int k = 0; p->place[i].active && k < p->graph->nodes[i].n_inputs; k++) n += p->graph->nodes[i].inputs[k] == node;
+    for (int h = 0; h < p->graph->n_heads; h++) n += seed_node(p, h) == node;
+    return n > 1;
+}
+
+static int reverse_items(struct sn_plan *p) {
+    struct pending q = {0};
+    int rc = 0;
+    for (int i = p->graph->n_nodes - 1; i >= 0; i--) {
+        const struct sn_node *nd = &p->graph->nodes[i];
+        const struct sn_place *pl = &p->place[i];
+        if (!pl->active || (pl->chain >= 0 && !is_chain_last(p, i))) continue;
+        if (needs_sum(p, i)) SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_SUM, .node = i, .chain = -1, .split = SN_SPLIT_SAMPLE}));
+        if (i == 0 || pl->alias) continue;
+        if (pl->chain >= 0) {
+            SN_GO(add_pending(p, &q, p->chains[pl->chain].node[0], pl->chain));
+            continue;
+        }
+        if (p->o.mode == SN_ATTRIBUTE) SN_GO(attribute_item(p, nd));
+        else SN_GO(backward_items(p, &q, nd));
+        SN_GO(add_pending(p, &q, i, -1));
+    }
+    rc = flush_pending(p, &q);
+done:
+    free(q.it);
+    return rc;
+}
+
+static double item_work(const struct sn_plan *p, const struct sn_item *it) {
+    const struct sn_node *nd = &p->graph->nodes[it->chain >= 0 ? p->chains[it->chain].node[0] : it->node];
+    return nd->op->work ? nd->op->work(nd) : (double)sn_elements(&nd->out);
+}
+
+static bool joins(const struct sn_plan *p, const struct sn_stage *st, const struct sn_item *it, bool reverse) {
+    const struct sn_item *first = &p->items[st->first];
+    if (st->reverse != reverse) return false;
+    if (it->kind == SN_ITEM_WEIGHT || first->kind == SN_ITEM_WEIGHT) return it->kind == first->kind;
+    return it->split == SN_SPLIT_SAMPLE && st->split == SN_SPLIT_SAMPLE;
+}
+
+static int group_stages(struct sn_plan *p, size_t n_forward_items) {
+    for (size_t i = 0; i < p->n_items; i++) {
+        struct sn_item *it = &p->items[i];
+        bool reverse = i >= n_forward_items;
+        if (p->n_stages == 0 || !joins(p, &p->stages[p->n_stages - 1], it, reverse)) {
+            void *v = p->stages;
+            SN_TRY(sn_grow(&v, &p->cap_stages, p->n_stages + 1, sizeof *p->stages));
+            p->stages = v;
+            p->stages[p->n_stages++] = (struct sn_stage){.first = (int)i, .reverse = reverse,
+                                                         .split = it->kind == SN_ITEM_WEIGHT ? SN_SPLIT_NONE : it->split};
+            p->n_forward += !reverse;
+        }
+        struct sn_stage *st = &p->stages[p->n_stages - 1];
+        st->n++;
+        st->work += item_work(p, it);
+        it->stage = (int)p->n_stages - 1 + reverse; /* the loss stands between */
+    }
+    return 0;
+}
+
+/* Rows of a tile: as many as keep what the stage touches in cache; depends on shapes only. */
+static void size_tiles(struct sn_plan *p) {
+    for (size_t s = 0; s < p->n_stages; s++) {
+        struct sn_stage *st = &p->stages[s];
+        size_t bytes = 1;
+        bool sequence = false;
+        for (int i = st->first; i < st->first + st->n; i++) {
+            const struct sn_node *nd = &p->graph->nodes[p->items[i].node];
+            bytes += (size_t)sn_elements(&nd->out) * sizeof(sn_real);
+            sequence |= nd->op->geometry && nd->op->geometry(nd).kind == SN_GEO_SEQUENCE;
+        }
+        size_t rows = TILE_BYTES / bytes;
+        st->tile_rows = rows < 1 ? 1 : rows > TILE_ROWS_MAX ? TILE_ROWS_MAX : (int)rows;
+        if (sequence) st->tile_rows = TILE_ROWS_SEQUENCE;
+        int most = st->reverse && p->o.mode == SN_ATTRIBUTE ? p->o.max_pairs : p->o.max_rows;
+        if (p->backend->single_tile || st->tile_rows > most) st->tile_rows = most;
+    }
+}
+
+int sn_plan_schedule(struct sn_plan *p) {
+    mark_nodes(p);
+    SN_TRY(find_chains(p));
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const struct sn_node *nd = &p->graph->nodes[i];
+        struct sn_place *pl = &p->place[i];
+        if (pl->chain >= 0 && is_chain_last(p, i)) {
+            const struct sn_node *nodes[SN_CHAIN_MAX];
+            sn_chain_nodes(p, pl->chain, nodes);
+            p->chains[pl->chain].fusion->keep(nodes, p->o.mode, &pl->keep);
+        } else if (pl->chain < 0 && nd->op->keep) {
+            nd->op->keep(nd, p->o.mode, &pl->keep);
+        }
+    }
+    SN_TRY(forward_items(p));
+    size_t n_forward_items = p->n_items;
+    if (p->o.mode != SN_INFER) SN_TRY(reverse_items(p));
+    SN_TRY(group_stages(p, n_forward_items));
+    size_tiles(p);
+    return 0;
+}

@@ -1,0 +1,141 @@
+/* conv1d: y[q,f] = b[f] + sum_{t,c} x[q*stride - pad + t, c] w[t,c,f], cross-correlation, kernel (width, in, filters). Reading encode it runs on
+ * the codes (tables of summed taps), else as a product of overlapping rows. */
+#include "ops/common.h"
+
+enum { P_FILTERS, P_SIZE, P_STRIDE, P_PADDING, P_BIAS, P_REG };
+enum { W_KERNEL, W_BIAS };
+
+static const struct sn_param_desc params[] = {
+    {.name = "filters", .type = SN_P_INT, .required = true, .min = 1, .max = 1 << 20, .tasks = true, .help = "number of filters, channels of the output"},
+    {.name = "kernel_size", .type = SN_P_INT, .required = true, .min = 1, .max = 1 << 16, .help = "width of a filter in positions"},
+    {.name = "strides", .type = SN_P_INT, .def = 1, .min = 1, .max = 1 << 16, .help = "positions from window to window"},
+    {.name = "padding", .type = SN_P_ENUM, .choices = sn_padding_words, .help = "valid: windows inside the sequence; same: zeros around it"},
+    {.name = "use_bias", .type = SN_P_BOOL, .def = 1, .help = "add a bias per filter"},
+    {.name = "kernel_regularizer", .type = SN_P_REG, .help = "penalty on the kernel: {l1: a, l2: b}"},
+    {.name = NULL},
+};
+
+static struct sn_conv conv_shape(const struct sn_node *nd) {
+    int64_t size = nd->p[P_SIZE].i, stride = nd->p[P_STRIDE].i;
+    return (struct sn_conv){.k = (int)size, .cin = (int)nd->in[0].ch, .cout = (int)nd->out.ch, .stride = (int)stride,
+                            .pad = (int)sn_window_pad(nd->in[0].len, size, stride, (int)nd->p[P_PADDING].i)};
+}
+
+static int shape(struct sn_node *nd) {
+    int64_t size = nd->p[P_SIZE].i, filters = nd->p[P_FILTERS].i;
+    SN_TRY(sn_window_shape(nd, size, nd->p[P_STRIDE].i, (int)nd->p[P_PADDING].i));
+    nd->out.ch = filters;
+    struct sn_weight *w = sn_add_weight(nd, "kernel", size, nd->in[0].ch, SN_INIT_GLOROT_UNIFORM);
+    w->rank = 3, w->shape[2] = filters;
+    w->fan_in = size * nd->in[0].ch, w->fan_out = size * filters;
+    w->regularize = true, w->block = nd->on_codes ? 0 : 1;
+    if (nd->p[P_BIAS].i) sn_add_weight(nd, "bias", filters, 0, SN_INIT_ZEROS);
+    return 0;
+}
+
+static int64_t out_len(const struct sn_node *nd, int64_t len) {
+    return sn_window_len(len, nd->p[P_SIZE].i, nd->p[P_STRIDE].i, (int)nd->p[P_PADDING].i);
+}
+
+static void keep(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k) {
+    k->inputs = mode == SN_TRAIN && !nd->on_codes;
+}
+
+static void sizes(const struct sn_node *nd, enum sn_mode mode, const struct sn_kernels *k, int tile_rows, struct sn_sizes *s) {
+    (void)tile_rows;
+    struct sn_conv c = conv_shape(nd);
+    s->prepared = sn_align_up(nd->on_codes ? k->codes_bytes(&c) : k->conv_fwd_bytes(&c));
+    s->workspace = k->conv_ws(&c, nd->in[0].len);
+    if (mode != SN_INFER) s->prepared += sn_align_up(k->conv_bwd_bytes(&c));
+    if (mode == SN_TRAIN && nd->on_codes && k->codes_grad_ws(&c) > s->workspace) s->workspace = k->codes_grad_ws(&c);
+}
+
+static const void *backward_weights(const struct sn_exec *x, const struct sn_node *nd) {
+    struct sn_conv c = conv_shape(nd);
+    const struct sn_kernels *k = sn_x_kernels(x);
+    return (char *)sn_x_prepared(x, nd) + sn_align_up(nd->on_codes ? k->codes_bytes(&c) : k->conv_fwd_bytes(&c));
+}
+
+static int prepare(struct sn_exec *x, const struct sn_node *nd, void *dst) {
+    const struct sn_kernels *k = sn_x_kernels(x);
+    struct sn_conv c = conv_shape(nd);
+    const sn_real *w = sn_x_weight(x, nd, W_KERNEL);
+    if (nd->on_codes) k->codes_prepare(&(struct sn_codes_prepare){.s = c, .w = w, .tables = dst});
+    void *fwd = nd->on_codes ? NULL : dst;
+    bool wants_bwd = sn_x_mode(x) == SN_ATTRIBUTE || (sn_x_mode(x) == SN_TRAIN && !nd->on_codes);
+    void *bwd = wants_bwd ? (void *)backward_weights(x, nd) : NULL;
+    if (fwd || bwd) k->conv_prepare(&(struct sn_conv_prepare){.s = c, .w = w, .fwd = fwd, .bwd = bwd});
+    return 0;
+}
+
+static double work(const struct sn_node *nd) {
+    double taps = (double)nd->p[P_SIZE].i * (nd->on_codes ? 0.5 : (double)nd->in[0].ch);
+    return taps * (double)sn_elements(&nd->out);
+}
+
+static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    const struct sn_kernels *k = sn_x_kernels(x);
+    struct sn_conv c = conv_shape(nd);
+    int n = t->r1 - t->r0;
+    const sn_real *bias = nd->p[P_BIAS].i ? sn_x_weight(x, nd, W_BIAS) : NULL;
+    struct sn_t3 y = sn_x_out(x, nd, t->r0);
+    if (nd->on_codes)
+        k->codes_fwd(&(struct sn_codes_fwd){.s = c, .in = sn_x_codes(x, t->r0, n), .tables = sn_x_prepared(x, nd),
+                                            .w = sn_x_weight(x, nd, W_KERNEL), .bias = bias, .y = y});
+    else
+        k->conv_fwd(&(struct sn_conv_fwd){.s = c, .n = n, .x = sn_x_in(x, nd, 0, t->r0), .w = sn_x_prepared(x, nd), .bias = bias, .y = y,
+                                          .ws = sn_x_ws(x, t->worker)});
+    return 0;
+}
+
+static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    struct sn_t3 dx = sn_x_grad_in(x, nd, 0, t->r0);
+    if (!dx.p) return 0;
+    sn_x_kernels(x)->conv_bwd_data(&(struct sn_conv_bwd_data){.s = conv_shape(nd), .n = t->r1 - t->r0, .dy = sn_x_grad_out(x, nd, t->r0),
+                                                              .w = backward_weights(x, nd), .dx = dx, .ws = sn_x_ws(x, t->worker)});
+    return 0;
+}
+
+static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const struct sn_tile *t, sn_real *dst) {
+    const struct sn_kernels *k = sn_x_kernels(x);
+    struct sn_conv c = conv_shape(nd);
+    int n = t->r1 - t->r0;
+    struct sn_t3 dy = sn_x_grad_out(x, nd, t->r0);
+    void *ws = sn_x_ws(x, t->worker);
+    if (w == W_BIAS)
+        k->bias_grad(&(struct sn_bias_grad){.n = n, .dy = dy, .db = dst});
+    else if (nd->on_codes)
+        k->codes_bwd_filter(&(struct sn_codes_bwd_filter){.s = c, .in = sn_x_codes(x, t->r0, n), .dy = dy, .dw = dst, .ws = ws});
+    else
+        k->conv_bwd_filter(&(struct sn_conv_bwd_filter){.s = c, .n = n, .o0 = (int)t->o0, .o1 = (int)t->o1, .x = sn_x_in(x, nd, 0, t->r0),
+                                                        .dy = dy, .dw = dst, .ws = ws});
+    return 0;
+}
+
+static struct sn_geometry geometry(const struct sn_node *nd) {
+    struct sn_conv c = conv_shape(nd);
+    int same = nd->p[P_PADDING].i == SN_PAD_SAME;
+    return (struct sn_geometry){.kind = SN_GEO_WINDOW, .size = c.k, .stride = c.stride, .dilation = 1, .pad_left = c.pad,
+                                .pad_right = same ? c.k - 1 - c.pad : 0};
+}
+
+const struct sn_op sn_op_conv1d = {
+    .name = "conv1d",
+    .help = "Convolution (cross-correlation) along the sequence: (L, C) -> (L', filters)",
+    .flags = SN_OP_ACTIVATION | SN_OP_CODES,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .params = params,
+    .shape = shape,
+    .out_len = out_len,
+    .keep = keep,
+    .sizes = sizes,
+    .prepare = prepare,
+    .work = work,
+    .forward = {{SN_SPLIT_SAMPLE, forward}},
+    .backward = {{SN_SPLIT_SAMPLE, backward}},
+    .weight_grad = weight_grad,
+    .rule = SN_ATTR_LINEAR,
+    .attribute = backward,
+    .geometry = geometry,
+};

@@ -1,0 +1,20 @@
+/* Metrics over (n, T) scores and targets, NaN targets left out. All in double, ties averaged, independent of order. */
+#ifndef SN_TRAIN_METRICS_H
+#define SN_TRAIN_METRICS_H
+
+#include <stdint.h>
+
+#include "seq/dataset.h"
+#include "seqnet/predict.h"
+
+/* stride: elements from row to row. NaN when undefined (one class only, no variance). */
+double sn_auroc(const float *score, const float *target, int64_t n, int64_t stride);
+double sn_auprc(const float *score, const float *target, int64_t n, int64_t stride); /* average precision */
+double sn_pearson(const float *score, const float *target, int64_t n, int64_t stride);
+double sn_spearman(const float *score, const float *target, int64_t n, int64_t stride);
+
+/* All metrics that fit `kind`: scores as predict prints them; per task, then the means over the tasks where they are defined (task -1).
+ * Writes at most cap; returns how many there are, or SEQNET_ENOMEM. */
+int sn_metrics(enum sn_task_kind kind, const float *scores, const float *targets, int64_t n, int n_tasks, seqnet_metric *out, int cap);
+
+#endif

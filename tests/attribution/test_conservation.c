@@ -1,0 +1,156 @@
+/* Summation to delta: contributions add up to the change in output, for 200 random nets (half with LSTMs, up to 500 positions) and the nets of the gradient tests;
+ * multipliers are symmetric under exchange of the two rows, and equal the gradient when they are equal; pairs do not see each other. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/cpu.h"
+#include "core/error.h"
+#include "support/nets.h"
+#include "unit/unit.h"
+
+#define SUM_TOLERANCE 1e-6
+
+struct run {
+    struct sn_backend backend;
+    struct sn_plan *plan;
+    struct sn_session *session;
+    const struct sn_graph *g;
+    int64_t len;
+    int rows, tasks;
+    sn_real *logits, *multipliers;
+};
+
+static void run_open(struct run *r, const struct net *n, const struct sn_graph *g, const sn_real *params, int rows, int pairs) {
+    enum sn_isa isa;
+    struct sn_plan_options o = net_plan(n, SN_ATTRIBUTE, rows);
+    o.max_pairs = pairs;
+    ck_assert_int_eq(sn_isa_detect(&isa), 0);
+    ck_assert_int_eq(sn_backend_cpu(isa, "auto", &r->backend), 0);
+    ck_assert_msg(sn_plan_create(g, &r->backend, &o, &r->plan) == 0, "%s: %s", n->name, seqnet_errmsg());
+    ck_assert_int_eq(sn_plan_set_params(r->plan, params), 0);
+    ck_assert_int_eq(sn_session_create(r->plan, NULL, &r->session), 0);
+    r->g = sn_plan_graph(r->plan), r->len = n->longest, r->rows = rows;
+    r->tasks = (int)g->nodes[g->heads[0].logits].out.ch;
+    r->logits = calloc((size_t)(rows * r->tasks), sizeof *r->logits);
+    r->multipliers = calloc((size_t)(pairs * r->len * 4), sizeof *r->multipliers);
+}
+
+static void run_close(struct run *r) {
+    free(r->logits);
+    free(r->multipliers);
+    sn_session_free(r->session);
+    sn_plan_free(r->plan);
+    sn_backend_close(&r->backend);
+}
+
+static void attribute(struct run *r, const uint8_t *codes, const int32_t *len, int pairs, const int32_t *x, const int32_t *ref, int task) {
+    struct sn_batch b = {.n = r->rows, .codes = codes, .code_row = r->len, .len = len};
+    sn_real *seeds = calloc((size_t)(pairs * r->tasks), sizeof *seeds);
+    for (int p = 0; p < pairs; p++) seeds[p * r->tasks + task] = 1;
+    ck_assert_msg(sn_session_forward(r->session, &b, 0) == 0, "%s", seqnet_errmsg());
+    ck_assert_int_eq(sn_session_output(r->session, 0, true, r->logits), 0);
+    struct sn_attr a = {.n_pairs = pairs, .row_x = x, .row_ref = ref, .seeds = seeds};
+    ck_assert_msg(sn_session_attribute(r->session, &a, r->multipliers) == 0, "%s", seqnet_errmsg());
+    free(seeds);
+}
+
+/* |sum of contributions - delta| over the sum of absolute contributions, of pair p. */
+static double residual(const struct run *r, int p, int task, const uint8_t *x, const uint8_t *ref, int64_t len, int row_x, int row_ref, const sn_real *lut) {
+    double sum = 0, all = 0;
+    for (int64_t i = 0; i < len; i++)
+        for (int c = 0; c < 4; c++) {
+            double d = (double)r->multipliers[(p * r->len + i) * 4 + c] * ((double)lut[x[i] * 4 + c] - (double)lut[ref[i] * 4 + c]);
+            sum += d, all += fabs(d);
+        }
+    double delta = (double)r->logits[row_x * r->tasks + task] - (double)r->logits[row_ref * r->tasks + task];
+    return fabs(sum - delta) / fmax(all, 1e-6);
+}
+
+/* Two sequences and a third; pairs (0,1), (1,0), (2,1), (0,0). */
+static double check_net(const struct net *n, uint64_t seed) {
+    struct sn_arch *arch;
+    ck_assert_msg(net_arch(n, &arch) == 0, "%s: %s", n->name, seqnet_errmsg());
+    sn_real *params = net_params(arch->graph, seed);
+    uint8_t *codes = calloc(3, (size_t)n->longest);
+    int32_t len[3], one = 0;
+    net_rows(n, arch->graph, seed, 3, codes, len);
+    len[1] = len[2] = len[0];
+    for (int64_t i = 0; i < 3 * n->longest; i++)
+        if (codes[i] == 255) codes[i] = 1;
+    struct run r, single;
+    run_open(&r, n, arch->graph, params, 3, 4);
+    int task = (int)(seed % (uint64_t)r.tasks);
+    attribute(&r, codes, len, 4, (int32_t[]){0, 1, 2, 0}, (int32_t[]){1, 0, 1, 0}, task);
+    const sn_real *lut = net_plan(n, SN_ATTRIBUTE, 1).lut;
+    double worst = residual(&r, 0, task, codes, codes + n->longest, len[0], 0, 1, lut);
+    worst = fmax(worst, residual(&r, 2, task, codes + 2 * n->longest, codes + n->longest, len[0], 2, 1, lut));
+    int64_t size = len[0] * 4, stride = n->longest * 4;
+    double differ = 0, largest = 0;
+    for (int64_t i = 0; i < size; i++) {
+        differ = fmax(differ, fabs((double)(r.multipliers[i] - r.multipliers[stride + i])));
+        largest = fmax(largest, fabs((double)r.multipliers[i]));
+    }
+    /* where the largest values of both rows tie, max pooling takes the first place of the first row: only then may the exchange matter */
+    if (!strstr(n->layers, "max_pooling"))
+        ck_assert_msg(differ <= 2e-5 * largest + 1e-9, "%s, seed %llu: m(x,x0) and m(x0,x) differ by %.3g of %.3g", n->name, (unsigned long long)seed, differ, largest);
+    run_open(&single, n, arch->graph, params, 2, 1);
+    attribute(&single, codes, len, 1, &one, (int32_t[]){1}, task);
+    ck_assert_msg(memcmp(single.multipliers, r.multipliers, (size_t)size * sizeof(sn_real)) == 0, "%s: a pair depends on the others", n->name);
+    run_close(&single);
+    run_close(&r);
+    free(params);
+    free(codes);
+    sn_arch_free(arch);
+    return worst;
+}
+
+START_TEST(fixed_nets) {
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        double worst = check_net(&nets[_i], seed);
+        ck_assert_msg(worst <= SUM_TOLERANCE, "%s, seed %llu: residual %.3g", nets[_i].name, (unsigned long long)seed, worst);
+    }
+}
+END_TEST
+
+/* A random architecture: convolutions, pools, activations; with or without LSTMs. */
+static void random_layers(struct sn_stream *s, bool lstm, char *text, size_t n) {
+    static const char *const acts[] = {"relu", "tanh", "sigmoid"};
+    int at = snprintf(text, n, "[conv1d: {filters: %d, kernel_size: %d, padding: same, activation: %s}", 2 + (int)sn_stream_below(s, 12), 1 + (int)sn_stream_below(s, 9),
+                      acts[sn_stream_below(s, 3)]);
+    if (sn_stream_below(s, 2)) at += snprintf(text + at, n - (size_t)at, ", max_pooling1d: {pool_size: %d}", 2 + (int)sn_stream_below(s, 3));
+    if (sn_stream_below(s, 2)) at += snprintf(text + at, n - (size_t)at, ", batch_normalization: {}");
+    if (lstm) {
+        for (int k = 0; k < 1 + (int)sn_stream_below(s, 2); k++)
+            at += snprintf(text + at, n - (size_t)at, ", lstm: {units: %d, bidirectional: true, return_sequences: true}", 2 + (int)sn_stream_below(s, 8));
+    } else {
+        at += snprintf(text + at, n - (size_t)at, ", conv1d: {filters: %d, kernel_size: 3, padding: same, activation: %s}", 2 + (int)sn_stream_below(s, 10),
+                       acts[sn_stream_below(s, 3)]);
+    }
+    at += snprintf(text + at, n - (size_t)at, ", %s: {}", sn_stream_below(s, 2) ? "global_max_pooling1d" : "global_average_pooling1d");
+    snprintf(text + at, n - (size_t)at, ", dropout: {rate: 0.5}, dense: {units: 5, activation: %s}, dense: {units: 2, activation: sigmoid}]", acts[sn_stream_below(s, 3)]);
+}
+
+START_TEST(random_nets) {
+    char text[1024];
+    struct sn_stream s;
+    sn_stream_init(&s, 2026, (uint64_t)_i, 0);
+    random_layers(&s, _i % 2, text, sizeof text);
+    int64_t len = 20 + (int64_t)sn_stream_below(&s, _i % 10 == 1 ? 481 : 81);
+    struct net n = {.name = "random", .layers = text, .loss = "binary_crossentropy", .tasks = 2, .longest = len};
+    double worst = check_net(&n, (uint64_t)_i + 1);
+    ck_assert_msg(worst <= SUM_TOLERANCE, "net %d (%lld positions) %s: residual %.3g", _i, (long long)len, text, worst);
+}
+END_TEST
+
+int main(void) {
+    int n = 0;
+    while (nets[n].name) n++;
+    Suite *s = suite_create("conservation");
+    TCase *t = tcase_create("summation to delta");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, fixed_nets, 0, n);
+    tcase_add_loop_test(t, random_nets, 0, 200);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# usage: client.sh BUILD PREFIX LIBDIR BINDIR [compiler flag]: installs into a temporary folder, then builds and runs the programs beside this file.
+set -eu
+build=$1 prefix=$2 libdir=$3 bindir=$4 flag=$5
+here=$(cd "$(dirname "$0")" && pwd)
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+meson install -C "$build" --no-rebuild --destdir "$stage" >"$stage/log" 2>&1 || { cat "$stage/log"; exit 1; }
+cd "$stage"
+export PKG_CONFIG_PATH="$stage$libdir/pkgconfig" LD_LIBRARY_PATH="$stage$libdir"
+unset SEQNET_MODELS SEQNET_DATA
+for name in train predict explain; do
+    # shellcheck disable=SC2086,SC2046 # lists of words
+    ${CC:-cc} -std=c11 -Wall -Wextra -Werror $flag "$here/$name.c" -o $name $(pkg-config --define-variable=prefix="$stage$prefix" --cflags --libs seqnet)
+done
+./train "$here/tiny.yaml" model.seqnet
+./predict model.seqnet TTGACTCATTGACTCAGGCA TTGACCCATTGGCTCAGGCA
+./explain model.seqnet TTGACTCATTGACTCAGGCA
+# the installed program finds its library and its architectures by itself
+LD_LIBRARY_PATH='' "$stage$bindir/seqnet" info cnn | grep -q '^architecture: cnn$'
+LD_LIBRARY_PATH='' "$stage$bindir/seqnet" info --digest model.seqnet

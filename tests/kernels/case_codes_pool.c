@@ -1,0 +1,109 @@
+#include "codes_batch.h"
+
+/* Everything of the chain conv on codes, relu, max pooling, one slot after the other and fused. */
+struct chain {
+    struct codes_batch b;
+    int pool, stride;
+    int32_t *pooled;
+    struct sn_t3 conv, relu, y, fused;
+    uint8_t *win;
+    int64_t win_row;
+};
+
+/* Odd batches have weights whose sums round, so that the order of sums shows; the others' sums are exact, so that every table finds the
+ * same winners among equals. */
+static bool next(struct kt *t, int s, struct chain *h) {
+    static const int pools[] = {2, 3, 4, 13, 20, 255}, gaps[] = {0, 0, 1, 0, 5};
+    if (!cb_next(t, s, s % 2, &h->b)) return false;
+    h->pool = pools[s % 6];
+    h->stride = h->pool + gaps[s % 5];
+    h->pooled = kt_bytes(t, CB_ROWS * sizeof *h->pooled);
+    int32_t longest = 0;
+    for (int i = 0; i < CB_ROWS; i++) {
+        int n = h->b.conv_len[i];
+        h->pooled[i] = n < h->pool ? 0 : (n - h->pool) / h->stride + 1;
+        longest = h->pooled[i] > longest ? h->pooled[i] : longest;
+    }
+    kt_keep(t, h->pooled);
+    h->conv = kt_t3(t, CB_ROWS, h->b.s.cout, h->b.conv_len, false);
+    h->relu = kt_t3(t, CB_ROWS, h->b.s.cout, h->b.conv_len, false);
+    h->y = kt_t3(t, CB_ROWS, h->b.s.cout, h->pooled, s % 2);
+    h->fused = kt_t3(t, CB_ROWS, h->b.s.cout, h->pooled, s % 2);
+    h->win_row = (int64_t)longest * h->b.s.cout + 3;
+    h->win = kt_bytes(t, (size_t)(CB_ROWS * h->win_row));
+    return true;
+}
+
+static void run_forward(struct kt *t, struct chain *h) {
+    const struct sn_pool_shape s = {h->pool, h->stride, 0};
+    cb_forward(t, &h->b, h->conv);
+    t->k->unary_fwd(&(struct sn_unary_fwd){SN_RELU, CB_ROWS, h->conv, h->relu});
+    t->k->max_pool_fwd(&(struct sn_pool_fwd){s, CB_ROWS, h->relu, h->y});
+    void *ws = kt_bytes(t, t->k->codes_pool_ws(&h->b.s, h->pool));
+    const struct codes_batch *b = &h->b;
+    t->k->codes_pool_fwd(&(struct sn_codes_pool_fwd){b->s, b->in, b->tables, b->w, b->bias, h->pool, h->stride, h->fused, h->win,
+                                                     h->win_row, b->conv_len, ws});
+}
+
+static void forward(struct kt *t) {
+    struct chain h;
+    for (int s = 0; next(t, s, &h); s++) {
+        run_forward(t, &h);
+        kt_t3_written(t, &h.fused, CB_ROWS);
+        kt_same(t, h.y.p, h.fused.p, (size_t)(CB_ROWS * h.y.row) * sizeof *h.y.p, "fused forward");
+        for (int i = 0; i < CB_ROWS; i++) {
+            const uint8_t *win = h.win + i * h.win_row;
+            int64_t n = (int64_t)h.pooled[i] * h.b.s.cout;
+            for (int64_t e = 0; e < n; e++) {
+                int best = 0;
+                int64_t q = e / h.b.s.cout * h.stride;
+                int f = (int)(e % h.b.s.cout);
+                for (int p = 1; p < h.pool; p++)
+                    if (*kt_at(&h.relu, i, q + p, f) > *kt_at(&h.relu, i, q + best, f)) best = p;
+                if (win[e] != best) kt_fail(t, "winner %d, expected %d", win[e], best);
+            }
+            for (int64_t e = n; e < h.win_row; e++)
+                if (win[e] != 0xff) kt_fail(t, "wrote a winner beyond the row");
+        }
+        struct sn_t3 without = kt_t3(t, CB_ROWS, h.b.s.cout, h.pooled, s % 2); /* no winners asked for */
+        void *ws = kt_bytes(t, t->k->codes_pool_ws(&h.b.s, h.pool));
+        t->k->codes_pool_fwd(
+            &(struct sn_codes_pool_fwd){h.b.s, h.b.in, h.b.tables, h.b.w, h.b.bias, h.pool, h.stride, without, NULL, 0, h.b.conv_len, ws});
+        kt_same(t, h.y.p, without.p, (size_t)(CB_ROWS * h.y.row) * sizeof *h.y.p, "fused forward without winners");
+    }
+}
+
+static void backward(struct kt *t) {
+    struct chain h;
+    for (int s = 0; next(t, s, &h); s++) {
+        run_forward(t, &h);
+        const struct sn_pool_shape pool = {h.pool, h.stride, 0};
+        const struct codes_batch *b = &h.b;
+        size_t cout = (size_t)b->s.cout, n = (size_t)b->s.k * (size_t)b->s.cin * cout;
+        struct sn_t3 dy = kt_t3_values(t, CB_ROWS, b->s.cout, h.pooled, s % 3 == 0);
+        struct sn_t3 dx = kt_t3(t, CB_ROWS, b->s.cout, b->conv_len, false);
+        sn_real *dw = kt_reals(t, n), *dv = kt_reals(t, n), *db = kt_reals(t, cout), *dc = kt_reals(t, cout);
+        for (size_t e = 0; e < n; e++) dw[e] = dv[e] = 0;
+        for (size_t f = 0; f < cout; f++) db[f] = dc[f] = 0;
+        kt_keep(t, dy.p);
+        t->k->max_pool_bwd(&(struct sn_pool_bwd){pool, CB_ROWS, h.relu, dy, dx});
+        t->k->unary_bwd(&(struct sn_unary_bwd){SN_RELU, CB_ROWS, h.relu, dx, dx});
+        t->k->bias_grad(&(struct sn_bias_grad){CB_ROWS, dx, db});
+        cb_gradient(t, b, dx, dw);
+        struct sn_codes_pool_bwd a = {
+            b->s, b->in, h.pool, h.stride, h.fused, dy, h.win, h.win_row, dv, NULL, kt_bytes(t, t->k->codes_grad_ws(&b->s))};
+        t->k->codes_pool_bwd(&a);
+        a.dw = NULL;
+        a.db = dc;
+        t->k->codes_pool_bwd(&a);
+        kt_same(t, dw, dv, n * sizeof *dw, "fused filter gradient");
+        kt_same(t, db, dc, cout * sizeof *db, "fused bias gradient");
+        for (size_t e = 0; e < n && s % 2 == 0; e++) kt_check(t, dv[e], dw[e]);
+    }
+}
+
+const struct kt_case SN_SYM(kt_cases_codes_pool)[] = {
+    {"codes_pool_fwd", 5e-6, forward},
+    {"codes_pool_bwd", 2e-5, backward},
+    {NULL, 0, NULL},
+};
