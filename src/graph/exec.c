@@ -113,8 +113,12 @@ void *sn_x_ws(const struct sn_exec *x, int worker) {
 
 struct sn_codes sn_x_codes(const struct sn_exec *x, int r0, int n) {
     const struct sn_session *s = x->s;
-    return (struct sn_codes){.n = n, .codes = s->codes + (size_t)r0 * s->codes_row, .code_row = (int64_t)s->codes_row, .len = s->len + r0,
-                             .lut = x->plan->lut, .sym = x->plan->sym};
+    return (struct sn_codes){.n = n,
+                             .codes = s->codes + (size_t)r0 * s->codes_row,
+                             .code_row = (int64_t)s->codes_row,
+                             .len = s->len + r0,
+                             .lut = x->plan->lut,
+                             .sym = x->plan->sym};
 }
 
 const int64_t *sn_x_ids(const struct sn_exec *x, int r0) {

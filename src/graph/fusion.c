@@ -15,7 +15,8 @@ static int64_t pool_stride(const struct sn_node *nd) {
 }
 
 static bool match(const struct sn_node *const *nd) {
-    return nd[0]->on_codes && param(nd[2], "pool_size") <= 255 && pool_stride(nd[2]) >= param(nd[2], "pool_size") && param(nd[2], "padding") == 0;
+    return nd[0]->on_codes && param(nd[2], "pool_size") <= 255 && pool_stride(nd[2]) >= param(nd[2], "pool_size") &&
+           param(nd[2], "padding") == 0;
 }
 
 static struct sn_conv conv_shape(const struct sn_node *nd) {
@@ -43,19 +44,31 @@ static bool has_bias(const struct sn_node *conv) {
 }
 
 static int forward(struct sn_exec *x, const struct sn_node *const *nd, const struct sn_tile *t) {
-    struct sn_codes_pool_fwd a = {.s = conv_shape(nd[0]), .in = sn_x_codes(x, t->r0, t->r1 - t->r0), .tables = sn_x_prepared(x, nd[0]),
-                                  .w = sn_x_weight(x, nd[0], 0), .bias = has_bias(nd[0]) ? sn_x_weight(x, nd[0], 1) : NULL,
-                                  .pool = (int)param(nd[2], "pool_size"), .pool_stride = (int)pool_stride(nd[2]), .y = sn_x_out(x, nd[2], t->r0),
-                                  .conv_len = sn_x_out(x, nd[0], t->r0).len, .ws = sn_x_ws(x, t->worker)};
+    struct sn_codes_pool_fwd a = {.s = conv_shape(nd[0]),
+                                  .in = sn_x_codes(x, t->r0, t->r1 - t->r0),
+                                  .tables = sn_x_prepared(x, nd[0]),
+                                  .w = sn_x_weight(x, nd[0], 0),
+                                  .bias = has_bias(nd[0]) ? sn_x_weight(x, nd[0], 1) : NULL,
+                                  .pool = (int)param(nd[2], "pool_size"),
+                                  .pool_stride = (int)pool_stride(nd[2]),
+                                  .y = sn_x_out(x, nd[2], t->r0),
+                                  .conv_len = sn_x_out(x, nd[0], t->r0).len,
+                                  .ws = sn_x_ws(x, t->worker)};
     if (sn_x_mode(x) == SN_TRAIN) a.win = sn_x_cache(x, nd[2], t->r0, &a.win_row);
     sn_x_kernels(x)->codes_pool_fwd(&a);
     return 0;
 }
 
 static int weight_grad(struct sn_exec *x, const struct sn_node *const *nd, int w, const struct sn_tile *t, sn_real *dst) {
-    struct sn_codes_pool_bwd a = {.s = conv_shape(nd[0]), .in = sn_x_codes(x, t->r0, t->r1 - t->r0), .pool = (int)param(nd[2], "pool_size"),
-                                  .pool_stride = (int)pool_stride(nd[2]), .y = sn_x_out(x, nd[2], t->r0), .dy = sn_x_grad_out(x, nd[2], t->r0),
-                                  .dw = w == 0 ? dst : NULL, .db = w == 1 ? dst : NULL, .ws = sn_x_ws(x, t->worker)};
+    struct sn_codes_pool_bwd a = {.s = conv_shape(nd[0]),
+                                  .in = sn_x_codes(x, t->r0, t->r1 - t->r0),
+                                  .pool = (int)param(nd[2], "pool_size"),
+                                  .pool_stride = (int)pool_stride(nd[2]),
+                                  .y = sn_x_out(x, nd[2], t->r0),
+                                  .dy = sn_x_grad_out(x, nd[2], t->r0),
+                                  .dw = w == 0 ? dst : NULL,
+                                  .db = w == 1 ? dst : NULL,
+                                  .ws = sn_x_ws(x, t->worker)};
     a.win = sn_x_cache(x, nd[2], t->r0, &a.win_row);
     sn_x_kernels(x)->codes_pool_bwd(&a);
     return 0;

@@ -1,5 +1,5 @@
-/* Fusions: chains of ops that one kernel runs. They belong to the plan and the backend; the op table does not know them. A fusion may not change
- * a bit of the result. */
+/* Fusions: chains of ops that one kernel runs. They belong to the plan and the backend; the op table does not know them. A fusion may not
+ * change a bit of the result. */
 #ifndef SN_GRAPH_FUSION_H
 #define SN_GRAPH_FUSION_H
 

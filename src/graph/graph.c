@@ -69,7 +69,8 @@ static void default_params(struct sn_node *nd) {
 
 static int name_node(const struct sn_graph *g, const char *name, struct sn_node *nd) {
     if (name) {
-        if (strlen(name) >= SN_NAME_MAX) return sn_error(SEQNET_EARCH, "layer name \"%.40s...\" is longer than %d characters", name, SN_NAME_MAX - 1);
+        if (strlen(name) >= SN_NAME_MAX)
+            return sn_error(SEQNET_EARCH, "layer name \"%.40s...\" is longer than %d characters", name, SN_NAME_MAX - 1);
         if (sn_graph_find(g, name) >= 0) return sn_error(SEQNET_EARCH, "two layers are named \"%s\"", name);
         snprintf(nd->name, sizeof nd->name, "%s", name);
         return 0;
@@ -81,10 +82,12 @@ static int name_node(const struct sn_graph *g, const char *name, struct sn_node 
 
 int sn_graph_add(struct sn_graph *g, const struct sn_op *op, const char *name, const int *inputs, int n_inputs) {
     if (n_inputs < op->min_inputs || n_inputs > op->max_inputs)
-        return sn_error(SEQNET_EARCH, "layer %s takes %d%s inputs, got %d", op->name, op->min_inputs, op->max_inputs > op->min_inputs ? " or more" : "", n_inputs);
+        return sn_error(SEQNET_EARCH, "layer %s takes %d%s inputs, got %d", op->name, op->min_inputs,
+                        op->max_inputs > op->min_inputs ? " or more" : "", n_inputs);
     struct sn_node nd = {.op = op, .id = g->n_nodes, .n_inputs = n_inputs};
     for (int i = 0; i < n_inputs; i++) {
-        if (inputs[i] < 0 || inputs[i] >= g->n_nodes) return sn_error(SEQNET_EARCH, "layer %s reads a layer that does not stand before it", op->name);
+        if (inputs[i] < 0 || inputs[i] >= g->n_nodes)
+            return sn_error(SEQNET_EARCH, "layer %s reads a layer that does not stand before it", op->name);
         nd.inputs[i] = inputs[i];
     }
     SN_TRY(name_node(g, name, &nd));
@@ -121,13 +124,15 @@ static int check_node(struct sn_graph *g, struct sn_node *nd) {
     nd->n_weights = 0;
     nd->on_codes = (nd->op->flags & SN_OP_CODES) && nd->inputs[0] == 0 && !g->dense_input;
     for (int k = 0; nd->op->params && nd->op->params[k].name; k++)
-        if (nd->op->params[k].tasks && nd->p[k].i == SN_TASKS) return sn_error(SEQNET_EARCH, "%s: tasks is not known yet", nd->op->params[k].name);
+        if (nd->op->params[k].tasks && nd->p[k].i == SN_TASKS)
+            return sn_error(SEQNET_EARCH, "%s: tasks is not known yet", nd->op->params[k].name);
     if ((nd->op->flags & SN_OP_FIXED) && nd->in[0].var)
         return sn_error(SEQNET_ESHAPE, "needs sequences of one length; set input.length to a number or to `data`");
     SN_TRY(nd->op->shape(nd));
     int64_t per_row;
     if (nd->out.len < 1 || nd->out.ch < 1 || __builtin_mul_overflow(nd->out.len, nd->out.ch, &per_row) || per_row > INT32_MAX)
-        return sn_error(SEQNET_ESHAPE, "output of %lld positions x %lld channels is too large", (long long)nd->out.len, (long long)nd->out.ch);
+        return sn_error(SEQNET_ESHAPE, "output of %lld positions x %lld channels is too large", (long long)nd->out.len,
+                        (long long)nd->out.ch);
     return 0;
 }
 
@@ -151,7 +156,10 @@ static int check_heads(struct sn_graph *g) {
     for (int h = 0; h < g->n_heads; h++) {
         struct sn_head *head = &g->heads[h];
         const struct sn_node *nd = &g->nodes[head->node];
-        if (nd->out.seq) return at_layer(nd, sn_error(SEQNET_ESHAPE, "gives %lld positions; a head must be a vector (pool, flatten, or a last state first)", (long long)nd->out.len));
+        if (nd->out.seq)
+            return at_layer(nd,
+                            sn_error(SEQNET_ESHAPE, "gives %lld positions; a head must be a vector (pool, flatten, or a last state first)",
+                                     (long long)nd->out.len));
         head->logits = nd->op->flags & SN_OP_LOGIT ? nd->inputs[0] : head->node;
     }
     return 0;
@@ -164,10 +172,14 @@ int sn_graph_lengths(const struct sn_graph *g, int64_t len, int32_t *out) {
         const struct sn_node *nd = &g->nodes[i];
         int32_t in = out[nd->inputs[0]];
         for (int k = 1; k < nd->n_inputs; k++)
-            if (out[nd->inputs[k]] != in) return at_layer(nd, sn_error(SEQNET_ESHAPE, "inputs of %d and %d positions for a sequence of %lld", in, out[nd->inputs[k]], (long long)len));
+            if (out[nd->inputs[k]] != in)
+                return at_layer(nd, sn_error(SEQNET_ESHAPE, "inputs of %d and %d positions for a sequence of %lld", in, out[nd->inputs[k]],
+                                             (long long)len));
         bool to_vector = !nd->out.seq && nd->in[0].seq && !nd->op->out_len;
         int64_t n = nd->op->out_len ? nd->op->out_len(nd, in) : to_vector ? 1 : in;
-        if (n < 1) return at_layer(nd, sn_error(SEQNET_ESHAPE, "a sequence of %lld positions is too short: this layer would have none", (long long)len));
+        if (n < 1)
+            return at_layer(
+                nd, sn_error(SEQNET_ESHAPE, "a sequence of %lld positions is too short: this layer would have none", (long long)len));
         out[i] = (int32_t)n;
     }
     return 0;
@@ -183,8 +195,10 @@ static int find_min_len(struct sn_graph *g, int64_t len) {
     int64_t lo = 0, hi = len < LONGEST_MINIMUM ? len : LONGEST_MINIMUM; /* hi fits: shapes were checked at len */
     while (hi - lo > 1) {
         int64_t mid = lo + (hi - lo) / 2;
-        if (long_enough(g, mid, scratch)) hi = mid;
-        else lo = mid;
+        if (long_enough(g, mid, scratch))
+            hi = mid;
+        else
+            lo = mid;
     }
     g->min_len = hi;
     free(scratch);
@@ -205,7 +219,8 @@ static int find_receptive(struct sn_graph *g) {
             if (jump[nd->inputs[k]] > jump[i]) jump[i] = jump[nd->inputs[k]];
         }
         struct sn_geometry geo = nd->op->geometry(nd);
-        if (geo.kind == SN_GEO_WINDOW && __builtin_add_overflow(field[i], (int64_t)(geo.size - 1) * geo.dilation * jump[i], &field[i])) field[i] = INT64_MAX;
+        if (geo.kind == SN_GEO_WINDOW && __builtin_add_overflow(field[i], (int64_t)(geo.size - 1) * geo.dilation * jump[i], &field[i]))
+            field[i] = INT64_MAX;
         if (geo.kind == SN_GEO_WINDOW && __builtin_mul_overflow(jump[i], (int64_t)geo.stride, &jump[i])) jump[i] = INT32_MAX;
         if (field[i] > g->receptive) g->receptive = field[i];
     }

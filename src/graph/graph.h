@@ -23,11 +23,11 @@ struct sn_graph {
     size_t cap;
     struct sn_head heads[SN_MAX_HEADS];
     int n_heads;
-    int64_t n_params;   /* elements of all weights, in node order */
-    int channels;       /* of the alphabet, output of encode */
-    bool dense_input;   /* encode's output is fed with floats: nothing runs on the codes */
-    int64_t min_len;    /* shortest input with every layer >= 1 position, derived */
-    int64_t receptive;  /* receptive field of the deepest position before a reduce/head/sequence node, derived */
+    int64_t n_params;  /* elements of all weights, in node order */
+    int channels;      /* of the alphabet, output of encode */
+    bool dense_input;  /* encode's output is fed with floats: nothing runs on the codes */
+    int64_t min_len;   /* shortest input with every layer >= 1 position, derived */
+    int64_t receptive; /* receptive field of the deepest position before a reduce/head/sequence node, derived */
 };
 
 int sn_graph_create(int channels, struct sn_graph **out); /* with its encode node, named "encode" */

@@ -65,8 +65,10 @@ static int place_values(struct sn_plan *p) {
         const struct sn_node *nd = &p->graph->nodes[i];
         struct sn_place *pl = &p->place[i];
         if (!sn_place_has_value(p, i)) continue;
-        if (pl->alias || may_overwrite_input(p, nd)) pl->value = p->place[nd->inputs[0]].value;
-        else SN_TRY(new_buffer(p, shape_bytes(&nd->out), false, &pl->value));
+        if (pl->alias || may_overwrite_input(p, nd))
+            pl->value = p->place[nd->inputs[0]].value;
+        else
+            SN_TRY(new_buffer(p, shape_bytes(&nd->out), false, &pl->value));
         if (pl->keep.cache) SN_TRY(new_buffer(p, pl->keep.cache, false, &pl->cache));
         if (pl->keep.scratch) SN_TRY(new_buffer(p, pl->keep.scratch, grads_are_pairs, &pl->scratch));
     }
@@ -100,7 +102,8 @@ static int place_output_gradient(struct sn_plan *p, int node) {
         return 0;
     }
     struct sn_item *sum = sum_item(p, node);
-    if (n >= SN_MAX_EDGES || !sum) return sn_error(SEQNET_EARCH, "layer %s is read by more than %d layers", p->graph->nodes[node].name, SN_MAX_EDGES - 1);
+    if (n >= SN_MAX_EDGES || !sum)
+        return sn_error(SEQNET_EARCH, "layer %s is read by more than %d layers", p->graph->nodes[node].name, SN_MAX_EDGES - 1);
     memcpy(sum->edge, edge, (size_t)n * sizeof *edge);
     sum->n_edges = n;
     return new_buffer(p, shape_bytes(&p->graph->nodes[node].out), p->o.mode == SN_ATTRIBUTE, &pl->grad_out);
@@ -118,8 +121,10 @@ static int place_gradients(struct sn_plan *p) {
         SN_TRY(place_output_gradient(p, i));
         for (int k = 0; k < nd->n_inputs && pl->chain < 0; k++) {
             if (!p->place[nd->inputs[k]].active) continue;
-            if (pl->alias || (nd->op->flags & SN_OP_INPLACE)) pl->grad_in[k] = pl->grad_out;
-            else SN_TRY(new_buffer(p, shape_bytes(&nd->in[k]), pairs, &pl->grad_in[k]));
+            if (pl->alias || (nd->op->flags & SN_OP_INPLACE))
+                pl->grad_in[k] = pl->grad_out;
+            else
+                SN_TRY(new_buffer(p, shape_bytes(&nd->in[k]), pairs, &pl->grad_in[k]));
         }
     }
     return 0;
@@ -187,9 +192,12 @@ static size_t pack(struct slot *s, size_t n) {
     for (size_t i = 0; i < n; i++) {
         size_t at = 0;
         for (size_t k = 0; k < i;) { /* restart after every move: few hundred buffers */
-            bool clash = s[k].from <= s[i].to && s[i].from <= s[k].to && at < s[k].b->offset + s[k].bytes && s[k].b->offset < at + s[i].bytes;
-            if (clash) at = s[k].b->offset + s[k].bytes, k = 0;
-            else k++;
+            bool clash =
+                s[k].from <= s[i].to && s[i].from <= s[k].to && at < s[k].b->offset + s[k].bytes && s[k].b->offset < at + s[i].bytes;
+            if (clash)
+                at = s[k].b->offset + s[k].bytes, k = 0;
+            else
+                k++;
         }
         s[i].b->offset = at;
         if (at + s[i].bytes > total) total = at + s[i].bytes;
@@ -217,7 +225,8 @@ static void pack_local(struct sn_plan *p, struct slot *s) {
         for (size_t b = 0; b < p->n_buffers; b++) {
             struct sn_buffer *bf = &p->buffers[b];
             if (!bf->local || bf->first_item < p->stages[st].first || bf->first_item >= p->stages[st].first + p->stages[st].n) continue;
-            s[n++] = (struct slot){.b = bf, .bytes = bf->row_bytes * (size_t)p->stages[st].tile_rows, .from = bf->first_item, .to = bf->last_item};
+            s[n++] = (struct slot){
+                .b = bf, .bytes = bf->row_bytes * (size_t)p->stages[st].tile_rows, .from = bf->first_item, .to = bf->last_item};
         }
         size_t total = pack(s, n);
         if (total > p->local_bytes) p->local_bytes = total;

@@ -25,7 +25,8 @@ static int check_options(const struct sn_graph *g, const struct sn_plan_options 
     if (g->n_heads < 1) return sn_error(SEQNET_EARCH, "the architecture has no head");
     if (o->max_rows < 1 || o->max_rows > (1 << 24)) return sn_error(SEQNET_EINVAL, "%d rows per batch, expected 1..16777216", o->max_rows);
     if (o->mode == SN_ATTRIBUTE && o->max_pairs < 1) return sn_error(SEQNET_EINVAL, "%d pairs, expected 1 or more", o->max_pairs);
-    if (o->mode == SN_TRAIN && (o->leaves < 1 || o->leaves > 1024)) return sn_error(SEQNET_EINVAL, "%d leaves, expected 1..1024", o->leaves);
+    if (o->mode == SN_TRAIN && (o->leaves < 1 || o->leaves > 1024))
+        return sn_error(SEQNET_EINVAL, "%d leaves, expected 1..1024", o->leaves);
     return 0;
 }
 
@@ -154,7 +155,8 @@ static const char *const kind_names[] = {"forward", "backward", "attribute", "gr
 int sn_plan_describe(const struct sn_plan *p, struct sn_str *s) {
     for (size_t i = 0; i < p->n_stages; i++) {
         const struct sn_stage *st = &p->stages[i];
-        SN_TRY(sn_str_printf(s, "stage %zu\t%s\t%s\ttile rows %d\n", i, st->reverse ? "reverse" : "forward", split_names[st->split], st->tile_rows));
+        SN_TRY(sn_str_printf(s, "stage %zu\t%s\t%s\ttile rows %d\n", i, st->reverse ? "reverse" : "forward", split_names[st->split],
+                             st->tile_rows));
         for (int k = st->first; k < st->first + st->n; k++) {
             const struct sn_item *it = &p->items[k];
             const struct sn_node *nd = &p->graph->nodes[it->node];

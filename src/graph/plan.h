@@ -23,14 +23,14 @@ void sn_backend_close(struct sn_backend *b);
 
 struct sn_plan_options {
     enum sn_mode mode;
-    int64_t max_len; /* longest input row */
-    int max_rows;    /* rows of a batch */
-    int max_pairs;   /* attribute */
-    int leaves;      /* train; 8 */
-    bool var;        /* rows may be shorter than max_len */
-    bool values;     /* encode is fed with floats, convolutions run dense */
+    int64_t max_len;     /* longest input row */
+    int max_rows;        /* rows of a batch */
+    int max_pairs;       /* attribute */
+    int leaves;          /* train; 8 */
+    bool var;            /* rows may be shorter than max_len */
+    bool values;         /* encode is fed with floats, convolutions run dense */
     bool through_output; /* attribute: seeds are on the heads' outputs, not their logits (target probability) */
-    bool fuse;       /* SEQNET_FUSE=0 turns fusions off whatever this says */
+    bool fuse;           /* SEQNET_FUSE=0 turns fusions off whatever this says */
     const uint8_t *sym;  /* (256) of the alphabet, see struct sn_codes */
     const sn_real *lut;  /* (256, channels) expansion of codes */
     uint64_t seed;       /* dropout */
@@ -84,9 +84,9 @@ int sn_session_value(struct sn_session *s, int node, sn_real *out);
 /* Loss of a head against targets (n,T) (NaN missing), adds to *loss the sum over leaves' tree; writes the logits' gradient when grad.
  * `denominator`: divides the sum (number of observed targets, of the global batch). */
 struct sn_targets {
-    const sn_real *t; /* (n, T) */
-    const sn_real *w; /* (n) or NULL */
-    const sn_real *cw;/* class weights, see struct sn_loss, or NULL */
+    const sn_real *t;  /* (n, T) */
+    const sn_real *w;  /* (n) or NULL */
+    const sn_real *cw; /* class weights, see struct sn_loss, or NULL */
     double denominator;
 };
 int sn_session_loss(struct sn_session *s, int head, const struct sn_targets *t, bool grad, double *loss);

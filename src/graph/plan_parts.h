@@ -22,11 +22,11 @@ struct sn_chain {
 };
 
 struct sn_place { /* per node; buffers are indices or -1 */
-    bool visible;   /* runs forward */
-    bool needs;     /* its output's gradient is wanted */
-    bool active;    /* takes part in the reverse sweep */
-    bool alias;     /* shares its input's memory */
-    int chain;      /* index or -1 */
+    bool visible; /* runs forward */
+    bool needs;   /* its output's gradient is wanted */
+    bool active;  /* takes part in the reverse sweep */
+    bool alias;   /* shares its input's memory */
+    int chain;    /* index or -1 */
     int value, cache, scratch, grad_out, grad_in[SN_MAX_INPUTS];
     struct sn_keep keep;
     struct sn_sizes sizes;
@@ -38,10 +38,10 @@ struct sn_item {
     enum sn_item_kind kind;
     int node, chain; /* chain -1 = the op's own pass */
     enum sn_split split;
-    sn_pass_fn run;      /* NULL for chains, WEIGHT and SUM */
-    int weight;          /* WEIGHT */
-    int64_t block;       /* WEIGHT by OUTPUT: weight rows per tile; FORWARD by OUTPUT: columns */
-    size_t partial;      /* WEIGHT by REDUCE: offset of its partials */
+    sn_pass_fn run;                  /* NULL for chains, WEIGHT and SUM */
+    int weight;                      /* WEIGHT */
+    int64_t block;                   /* WEIGHT by OUTPUT: weight rows per tile; FORWARD by OUTPUT: columns */
+    size_t partial;                  /* WEIGHT by REDUCE: offset of its partials */
     int n_edges, edge[SN_MAX_EDGES]; /* SUM: buffers added */
     int stage;
 };

@@ -196,7 +196,8 @@ static int run_stage(struct sn_session *s, const struct sn_stage *st) {
 
 int sn_run_stages(struct sn_session *s, bool reverse) {
     const struct sn_plan *p = s->plan;
-    for (size_t i = reverse ? (size_t)p->n_forward : 0; i < (reverse ? p->n_stages : (size_t)p->n_forward); i++) SN_TRY(run_stage(s, &p->stages[i]));
+    for (size_t i = reverse ? (size_t)p->n_forward : 0; i < (reverse ? p->n_stages : (size_t)p->n_forward); i++)
+        SN_TRY(run_stage(s, &p->stages[i]));
     return 0;
 }
 
@@ -221,9 +222,18 @@ int sn_run_loss(struct sn_session *s, int head, const struct sn_targets *t, bool
     struct sn_t3 z = sn_x_out(&x, &p->graph->nodes[h->logits], 0);
     struct sn_t3 dz = sn_x_buffer(&x, p->head_grad[head], &p->graph->nodes[h->logits], 0);
     struct job j = {.s = s, .tiles = sn_tiles(s->n, LOSS_ROWS)};
-    j.loss = (struct sn_loss){.kind = h->loss, .n = s->n, .tasks = z.ch, .z = z.p, .z_row = z.row, .t = s->targets, .w = t->w ? s->sample_w : NULL,
-                              .cw = t->cw ? s->class_w : NULL, .scale = (sn_real)(h->weight / t->denominator), .loss = s->loss,
-                              .dz = grad ? dz.p : NULL, .dz_row = dz.row};
+    j.loss = (struct sn_loss){.kind = h->loss,
+                              .n = s->n,
+                              .tasks = z.ch,
+                              .z = z.p,
+                              .z_row = z.row,
+                              .t = s->targets,
+                              .w = t->w ? s->sample_w : NULL,
+                              .cw = t->cw ? s->class_w : NULL,
+                              .scale = (sn_real)(h->weight / t->denominator),
+                              .loss = s->loss,
+                              .dz = grad ? dz.p : NULL,
+                              .dz_row = dz.row};
     return sn_pool_run(s->pool, j.tiles, workers_for(s, 50.0 * s->n * z.ch), loss_tile, &j);
 }
 

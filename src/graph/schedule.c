@@ -139,10 +139,12 @@ static int forward_items(struct sn_plan *p) {
             continue;
         }
         for (int k = 0; k < SN_MAX_PHASES && nd->op->forward[k].run; k++) {
-            struct sn_item it = {.kind = SN_ITEM_FORWARD, .node = i, .chain = -1, .split = nd->op->forward[k].split, .run = nd->op->forward[k].run};
+            struct sn_item it = {
+                .kind = SN_ITEM_FORWARD, .node = i, .chain = -1, .split = nd->op->forward[k].split, .run = nd->op->forward[k].run};
             bool batch_phase = it.split == SN_SPLIT_REDUCE || it.split == SN_SPLIT_ONCE;
             if (batch_phase && p->o.mode != SN_TRAIN) continue;
-            if (it.split == SN_SPLIT_SAMPLE && nd->op->split_outputs && nd->op->split_outputs(nd)) it.split = SN_SPLIT_OUTPUT, it.block = column_block(p, nd);
+            if (it.split == SN_SPLIT_SAMPLE && nd->op->split_outputs && nd->op->split_outputs(nd))
+                it.split = SN_SPLIT_OUTPUT, it.block = column_block(p, nd);
             SN_TRY(add_item(p, it));
         }
     }
@@ -162,7 +164,8 @@ static int add_pending(struct sn_plan *p, struct pending *q, int node, int chain
         if (!wt->trainable || p->o.mode != SN_TRAIN) continue;
         int64_t count = sn_weight_count(wt), cols = wt->rank > 1 ? wt->shape[wt->rank - 1] : 1;
         size_t bytes = sn_align_up((size_t)count * sizeof(sn_real)) * (size_t)p->o.leaves;
-        struct sn_item it = {.kind = SN_ITEM_WEIGHT, .node = node, .chain = chain, .split = SN_SPLIT_REDUCE, .weight = w, .partial = q->bytes};
+        struct sn_item it = {
+            .kind = SN_ITEM_WEIGHT, .node = node, .chain = chain, .split = SN_SPLIT_REDUCE, .weight = w, .partial = q->bytes};
         if (wt->block > 0 && chain < 0 && q->bytes + bytes > PARTIALS_MAX) {
             it.split = SN_SPLIT_OUTPUT;
             it.block = (int64_t)(BLOCK_BYTES / sizeof(sn_real)) / (cols * p->o.leaves);
@@ -194,7 +197,8 @@ static bool input_needs(const struct sn_plan *p, const struct sn_node *nd) {
 static int attribute_item(struct sn_plan *p, const struct sn_node *nd) {
     if (nd->op->rule == SN_ATTR_NONE || !nd->op->attribute)
         return sn_error(SEQNET_ENOTSUP, "layer %s (%s) has no DeepLIFT Rescale rule", nd->name, nd->op->name);
-    return add_item(p, (struct sn_item){.kind = SN_ITEM_ATTRIBUTE, .node = nd->id, .chain = -1, .split = SN_SPLIT_SAMPLE, .run = nd->op->attribute});
+    return add_item(
+        p, (struct sn_item){.kind = SN_ITEM_ATTRIBUTE, .node = nd->id, .chain = -1, .split = SN_SPLIT_SAMPLE, .run = nd->op->attribute});
 }
 
 static int backward_items(struct sn_plan *p, struct pending *q, const struct sn_node *nd) {
@@ -202,7 +206,11 @@ static int backward_items(struct sn_plan *p, struct pending *q, const struct sn_
     if (!input_needs(p, nd) && pl->keep.scratch == 0 && !(nd->op->flags & SN_OP_NO_ROW)) return 0;
     for (int k = 0; k < SN_MAX_PHASES && nd->op->backward[k].run; k++) {
         if (nd->op->backward[k].split != SN_SPLIT_SAMPLE) SN_TRY(flush_pending(p, q));
-        SN_TRY(add_item(p, (struct sn_item){.kind = SN_ITEM_BACKWARD, .node = nd->id, .chain = -1, .split = nd->op->backward[k].split, .run = nd->op->backward[k].run}));
+        SN_TRY(add_item(p, (struct sn_item){.kind = SN_ITEM_BACKWARD,
+                                            .node = nd->id,
+                                            .chain = -1,
+                                            .split = nd->op->backward[k].split,
+                                            .run = nd->op->backward[k].run}));
     }
     return 0;
 }
@@ -229,8 +237,10 @@ static int reverse_items(struct sn_plan *p) {
             SN_GO(add_pending(p, &q, p->chains[pl->chain].node[0], pl->chain));
             continue;
         }
-        if (p->o.mode == SN_ATTRIBUTE) SN_GO(attribute_item(p, nd));
-        else SN_GO(backward_items(p, &q, nd));
+        if (p->o.mode == SN_ATTRIBUTE)
+            SN_GO(attribute_item(p, nd));
+        else
+            SN_GO(backward_items(p, &q, nd));
         SN_GO(add_pending(p, &q, i, -1));
     }
     rc = flush_pending(p, &q);
@@ -259,8 +269,8 @@ static int group_stages(struct sn_plan *p, size_t n_forward_items) {
             void *v = p->stages;
             SN_TRY(sn_grow(&v, &p->cap_stages, p->n_stages + 1, sizeof *p->stages));
             p->stages = v;
-            p->stages[p->n_stages++] = (struct sn_stage){.first = (int)i, .reverse = reverse,
-                                                         .split = it->kind == SN_ITEM_WEIGHT ? SN_SPLIT_NONE : it->split};
+            p->stages[p->n_stages++] =
+                (struct sn_stage){.first = (int)i, .reverse = reverse, .split = it->kind == SN_ITEM_WEIGHT ? SN_SPLIT_NONE : it->split};
             p->n_forward += !reverse;
         }
         struct sn_stage *st = &p->stages[p->n_stages - 1];

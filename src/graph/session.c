@@ -25,7 +25,8 @@ static int widest_head(const struct sn_plan *p) {
 /* Device regions of a session; the list serves to take and to give back. */
 static int regions(struct sn_session *s, struct region r[16]) {
     const struct sn_plan *p = s->plan;
-    size_t rows = (size_t)p->o.max_rows, pairs = (size_t)(p->o.mode == SN_ATTRIBUTE ? p->o.max_pairs : 0), nodes = (size_t)p->graph->n_nodes;
+    size_t rows = (size_t)p->o.max_rows, pairs = (size_t)(p->o.mode == SN_ATTRIBUTE ? p->o.max_pairs : 0),
+           nodes = (size_t)p->graph->n_nodes;
     size_t tasks = (size_t)widest_head(p), train = p->o.mode == SN_TRAIN;
     int n = 0;
     r[n++] = (struct region){&s->act, p->act_bytes};
@@ -48,7 +49,8 @@ static int regions(struct sn_session *s, struct region r[16]) {
 
 static int alloc_host(struct sn_session *s) {
     const struct sn_plan *p = s->plan;
-    size_t rows = (size_t)p->o.max_rows, pairs = (size_t)(p->o.mode == SN_ATTRIBUTE ? p->o.max_pairs : 0), nodes = (size_t)p->graph->n_nodes;
+    size_t rows = (size_t)p->o.max_rows, pairs = (size_t)(p->o.mode == SN_ATTRIBUTE ? p->o.max_pairs : 0),
+           nodes = (size_t)p->graph->n_nodes;
     s->host_len = sn_calloc(nodes * rows, sizeof *s->host_len);
     s->host_pair_len = sn_calloc(nodes * pairs, sizeof *s->host_pair_len);
     s->row_len = sn_calloc(nodes, sizeof *s->row_len);
@@ -102,8 +104,8 @@ static int set_lengths(struct sn_session *s, const struct sn_batch *b) {
     for (int i = 0; i < b->n; i++) {
         int64_t len = b->len ? b->len[i] : p->o.max_len;
         if (len > p->o.max_len || (!p->o.var && len != p->o.max_len))
-            return sn_error(SEQNET_ESHAPE, "row %d has %lld positions, the plan takes %s%lld", i, (long long)len, p->o.var ? "at most " : "",
-                            (long long)p->o.max_len);
+            return sn_error(SEQNET_ESHAPE, "row %d has %lld positions, the plan takes %s%lld", i, (long long)len,
+                            p->o.var ? "at most " : "", (long long)p->o.max_len);
         if (len != last) SN_TRY(sn_graph_lengths(p->graph, len, s->row_len));
         last = len;
         for (int k = 0; k < p->graph->n_nodes; k++) s->host_len[(size_t)k * (size_t)p->o.max_rows + (size_t)i] = s->row_len[k];
@@ -124,7 +126,8 @@ int sn_session_set_batch(struct sn_session *s, const struct sn_batch *b, int64_t
     const struct sn_plan *p = s->plan;
     s->ran = false;
     if (b->n < 1 || b->n > p->o.max_rows) return sn_error(SEQNET_EINVAL, "batch of %d rows, the plan takes 1..%d", b->n, p->o.max_rows);
-    if (p->o.values != (b->values != NULL)) return sn_error(SEQNET_EINVAL, "the plan expects %s as input", p->o.values ? "values" : "codes");
+    if (p->o.values != (b->values != NULL))
+        return sn_error(SEQNET_EINVAL, "the plan expects %s as input", p->o.values ? "values" : "codes");
     SN_TRY(set_lengths(s, b));
     s->n = b->n, s->step = step;
     for (int i = 0; i < b->n; i++) s->host_ids[i] = b->ids ? b->ids[i] : i;
@@ -177,7 +180,8 @@ static bool value_lives(const struct sn_plan *p, int node) {
 int sn_session_value(struct sn_session *s, int node, sn_real *out) {
     SN_TRY(need_run(s));
     const struct sn_plan *p = s->plan;
-    if (node < 0 || node >= p->graph->n_nodes || !value_lives(p, node)) return sn_error(SEQNET_EINVAL, "node %d is not kept by this plan", node);
+    if (node < 0 || node >= p->graph->n_nodes || !value_lives(p, node))
+        return sn_error(SEQNET_EINVAL, "node %d is not kept by this plan", node);
     download_rows(s, p->place[node].value, s->n, (size_t)sn_elements(&p->graph->nodes[node].out) * sizeof(sn_real), out);
     return 0;
 }
@@ -235,12 +239,14 @@ int sn_session_input_grad(struct sn_session *s, sn_real *out) {
 static int set_pairs(struct sn_session *s, const struct sn_attr *a) {
     const struct sn_plan *p = s->plan;
     size_t rows = (size_t)p->o.max_rows, pairs = (size_t)p->o.max_pairs, nodes = (size_t)p->graph->n_nodes;
-    if (a->n_pairs < 1 || a->n_pairs > p->o.max_pairs) return sn_error(SEQNET_EINVAL, "%d pairs, the plan takes 1..%d", a->n_pairs, p->o.max_pairs);
+    if (a->n_pairs < 1 || a->n_pairs > p->o.max_pairs)
+        return sn_error(SEQNET_EINVAL, "%d pairs, the plan takes 1..%d", a->n_pairs, p->o.max_pairs);
     for (int i = 0; i < a->n_pairs; i++) {
         if (a->row_x[i] < 0 || a->row_x[i] >= s->n || a->row_ref[i] < 0 || a->row_ref[i] >= s->n)
             return sn_error(SEQNET_EINVAL, "pair %d names row %d and %d of %d", i, a->row_x[i], a->row_ref[i], s->n);
         if (s->host_len[a->row_x[i]] != s->host_len[a->row_ref[i]])
-            return sn_error(SEQNET_ESHAPE, "a reference of %d positions for a sequence of %d", s->host_len[a->row_ref[i]], s->host_len[a->row_x[i]]);
+            return sn_error(SEQNET_ESHAPE, "a reference of %d positions for a sequence of %d", s->host_len[a->row_ref[i]],
+                            s->host_len[a->row_x[i]]);
         for (size_t k = 0; k < nodes; k++) s->host_pair_len[k * pairs + (size_t)i] = s->host_len[k * rows + (size_t)a->row_x[i]];
     }
     p->backend->upload(p->backend, s->pair_len, s->host_pair_len, nodes * pairs * sizeof *s->pair_len);
@@ -256,7 +262,8 @@ static void set_seeds(struct sn_session *s, const struct sn_attr *a) {
         const struct sn_buffer *b = &p->buffers[p->head_grad[h]];
         size_t ch = (size_t)p->graph->nodes[p->graph->heads[h].logits].out.ch;
         char *to = s->act + b->offset;
-        p->backend->kernels.fill(&(struct sn_fill){.p = (sn_real *)to, .n = (int64_t)((size_t)a->n_pairs * b->row_bytes / sizeof(sn_real))});
+        p->backend->kernels.fill(
+            &(struct sn_fill){.p = (sn_real *)to, .n = (int64_t)((size_t)a->n_pairs * b->row_bytes / sizeof(sn_real))});
         for (int i = 0; i < a->n_pairs && h == a->head; i++)
             p->backend->upload(p->backend, to + (size_t)i * b->row_bytes, a->seeds + (size_t)i * ch, ch * sizeof(sn_real));
     }

@@ -1,5 +1,5 @@
-/* batch_normalization: per channel (x - mean) / sqrt(var + epsilon) * gamma + beta; statistics of the batch in training (over rows and positions),
- * moving averages elsewhere. */
+/* batch_normalization: per channel (x - mean) / sqrt(var + epsilon) * gamma + beta; statistics of the batch in training (over rows and
+ * positions), moving averages elsewhere. */
 #include "ops/common.h"
 
 enum { P_MOMENTUM, P_EPSILON };
@@ -54,24 +54,37 @@ static int forward_join(struct sn_exec *x, const struct sn_node *nd, const struc
     const struct sn_kernels *k = sn_x_kernels(x);
     int leaves = sn_x_leaves(x), ch = (int)nd->in[0].ch;
     for (int step = 1; step < leaves; step *= 2)
-        for (int i = 0; i + step < leaves; i += 2 * step) k->bn_join(&(struct sn_bn_join){.ch = ch, .a = stats(x, nd, i), .b = stats(x, nd, i + step)});
-    k->bn_update(&(struct sn_bn_update){.ch = ch, .stats = stats(x, nd, 0), .mean = sn_x_weight_rw(x, nd, W_MEAN),
-                                        .var = sn_x_weight_rw(x, nd, W_VAR), .momentum = nd->p[P_MOMENTUM].f});
+        for (int i = 0; i + step < leaves; i += 2 * step)
+            k->bn_join(&(struct sn_bn_join){.ch = ch, .a = stats(x, nd, i), .b = stats(x, nd, i + step)});
+    k->bn_update(&(struct sn_bn_update){.ch = ch,
+                                        .stats = stats(x, nd, 0),
+                                        .mean = sn_x_weight_rw(x, nd, W_MEAN),
+                                        .var = sn_x_weight_rw(x, nd, W_VAR),
+                                        .momentum = nd->p[P_MOMENTUM].f});
     return 0;
 }
 
 static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
     bool training = sn_x_mode(x) == SN_TRAIN;
-    sn_x_kernels(x)->bn_fwd(&(struct sn_bn_fwd){.n = t->r1 - t->r0, .x = sn_x_in(x, nd, 0, t->r0), .y = sn_x_out(x, nd, t->r0),
-                                                .stats = training ? stats(x, nd, 0) : NULL, .mean = sn_x_weight(x, nd, W_MEAN),
-                                                .var = sn_x_weight(x, nd, W_VAR), .gamma = sn_x_weight(x, nd, W_GAMMA),
-                                                .beta = sn_x_weight(x, nd, W_BETA), .eps = nd->p[P_EPSILON].f});
+    sn_x_kernels(x)->bn_fwd(&(struct sn_bn_fwd){.n = t->r1 - t->r0,
+                                                .x = sn_x_in(x, nd, 0, t->r0),
+                                                .y = sn_x_out(x, nd, t->r0),
+                                                .stats = training ? stats(x, nd, 0) : NULL,
+                                                .mean = sn_x_weight(x, nd, W_MEAN),
+                                                .var = sn_x_weight(x, nd, W_VAR),
+                                                .gamma = sn_x_weight(x, nd, W_GAMMA),
+                                                .beta = sn_x_weight(x, nd, W_BETA),
+                                                .eps = nd->p[P_EPSILON].f});
     return 0;
 }
 
 static int backward_stats(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    sn_x_kernels(x)->bn_bwd_stats(&(struct sn_bn_bwd_stats){.n = t->r1 - t->r0, .x = sn_x_in(x, nd, 0, t->r0), .dy = sn_x_grad_out(x, nd, t->r0),
-                                                            .stats = stats(x, nd, 0), .eps = nd->p[P_EPSILON].f, .part = sums(x, nd, t->leaf)});
+    sn_x_kernels(x)->bn_bwd_stats(&(struct sn_bn_bwd_stats){.n = t->r1 - t->r0,
+                                                            .x = sn_x_in(x, nd, 0, t->r0),
+                                                            .dy = sn_x_grad_out(x, nd, t->r0),
+                                                            .stats = stats(x, nd, 0),
+                                                            .eps = nd->p[P_EPSILON].f,
+                                                            .part = sums(x, nd, t->leaf)});
     return 0;
 }
 
@@ -80,15 +93,21 @@ static int backward_join(struct sn_exec *x, const struct sn_node *nd, const stru
     int leaves = sn_x_leaves(x);
     for (int step = 1; step < leaves; step *= 2)
         for (int i = 0; i + step < leaves; i += 2 * step)
-            sn_x_kernels(x)->accumulate(&(struct sn_accumulate){.dst = sums(x, nd, i), .src = sums(x, nd, i + step), .n = 2 * nd->in[0].ch});
+            sn_x_kernels(x)->accumulate(
+                &(struct sn_accumulate){.dst = sums(x, nd, i), .src = sums(x, nd, i + step), .n = 2 * nd->in[0].ch});
     return 0;
 }
 
 static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
     struct sn_t3 dx = sn_x_grad_in(x, nd, 0, t->r0);
     if (dx.p)
-        sn_x_kernels(x)->bn_bwd(&(struct sn_bn_bwd){.n = t->r1 - t->r0, .x = sn_x_in(x, nd, 0, t->r0), .dy = sn_x_grad_out(x, nd, t->r0), .dx = dx,
-                                                    .stats = stats(x, nd, 0), .sums = sums(x, nd, 0), .gamma = sn_x_weight(x, nd, W_GAMMA),
+        sn_x_kernels(x)->bn_bwd(&(struct sn_bn_bwd){.n = t->r1 - t->r0,
+                                                    .x = sn_x_in(x, nd, 0, t->r0),
+                                                    .dy = sn_x_grad_out(x, nd, t->r0),
+                                                    .dx = dx,
+                                                    .stats = stats(x, nd, 0),
+                                                    .sums = sums(x, nd, 0),
+                                                    .gamma = sn_x_weight(x, nd, W_GAMMA),
                                                     .eps = nd->p[P_EPSILON].f});
     return 0;
 }
@@ -104,8 +123,11 @@ static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const
 static int attribute(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
     struct sn_t3 mx = sn_x_grad_in(x, nd, 0, t->r0);
     if (mx.p)
-        sn_x_kernels(x)->bn_scale(&(struct sn_bn_scale){.n = t->r1 - t->r0, .dy = sn_x_grad_out(x, nd, t->r0), .dx = mx,
-                                                        .var = sn_x_weight(x, nd, W_VAR), .gamma = sn_x_weight(x, nd, W_GAMMA),
+        sn_x_kernels(x)->bn_scale(&(struct sn_bn_scale){.n = t->r1 - t->r0,
+                                                        .dy = sn_x_grad_out(x, nd, t->r0),
+                                                        .dx = mx,
+                                                        .var = sn_x_weight(x, nd, W_VAR),
+                                                        .gamma = sn_x_weight(x, nd, W_GAMMA),
                                                         .eps = nd->p[P_EPSILON].f});
     return 0;
 }

@@ -6,7 +6,8 @@ const char *const sn_padding_words[] = {"valid", "same", NULL};
 
 void sn_rows_gemm(const struct sn_exec *x, const struct sn_rows_gemm *g) {
     const struct sn_kernels *k = sn_x_kernels(x);
-    struct sn_gemm a = {.n = g->n_out, .k = g->a.ch, .a_cs = 1, .packed_b = g->packed, .bias = g->bias, .accumulate = g->accumulate, .ws = g->ws};
+    struct sn_gemm a = {
+        .n = g->n_out, .k = g->a.ch, .a_cs = 1, .packed_b = g->packed, .bias = g->bias, .accumulate = g->accumulate, .ws = g->ws};
     bool vectors = true;
     for (int i = 0; i < g->n; i++) vectors = vectors && g->len[i] == 1;
     if (vectors) {
@@ -22,7 +23,8 @@ void sn_rows_gemm(const struct sn_exec *x, const struct sn_rows_gemm *g) {
 
 void sn_rows_outer(const struct sn_exec *x, const struct sn_rows_outer *g) {
     const struct sn_kernels *k = sn_x_kernels(x);
-    struct sn_gemm a = {.m = g->o1 - g->o0, .n = g->n_out, .a_rs = 1, .b_cs = 1, .c = g->dst, .c_rs = g->n_out, .accumulate = 1, .ws = g->ws};
+    struct sn_gemm a = {
+        .m = g->o1 - g->o0, .n = g->n_out, .a_rs = 1, .b_cs = 1, .c = g->dst, .c_rs = g->n_out, .accumulate = 1, .ws = g->ws};
     bool vectors = true;
     for (int i = 0; i < g->n; i++) vectors = vectors && g->len[i] == 1;
     if (vectors) {
@@ -42,7 +44,8 @@ size_t sn_pack_bytes(const struct sn_kernels *k, int64_t rows, int64_t cols) {
 
 size_t sn_pack_weight(const struct sn_exec *x, const sn_real *w, int64_t k, int64_t n, bool transpose, void *dst) {
     const struct sn_kernels *kn = sn_x_kernels(x);
-    struct sn_gemm_pack p = {.k = transpose ? n : k, .n = transpose ? k : n, .b = w, .b_rs = transpose ? 1 : n, .b_cs = transpose ? n : 1, .dst = dst};
+    struct sn_gemm_pack p = {
+        .k = transpose ? n : k, .n = transpose ? k : n, .b = w, .b_rs = transpose ? 1 : n, .b_cs = transpose ? n : 1, .dst = dst};
     kn->gemm_pack(&p);
     return sn_pack_bytes(kn, p.k, p.n);
 }
@@ -67,10 +70,12 @@ int sn_window_shape(struct sn_node *nd, int64_t size, int64_t stride, int paddin
     SN_TRY(sn_need_seq(nd));
     const struct sn_shape *in = &nd->in[0];
     if (in->var && padding == SN_PAD_SAME && stride > 1)
-        return sn_error(SEQNET_ESHAPE, "padding \"same\" with a stride above 1 needs sequences of one length; give input.length or use padding valid");
+        return sn_error(SEQNET_ESHAPE,
+                        "padding \"same\" with a stride above 1 needs sequences of one length; give input.length or use padding valid");
     nd->out = (struct sn_shape){.len = sn_window_len(in->len, size, stride, padding), .ch = in->ch, .seq = true, .var = in->var};
     if (nd->out.len < 1)
-        return sn_error(SEQNET_ESHAPE, "input has %lld positions, a window of %lld needs at least as many", (long long)in->len, (long long)size);
+        return sn_error(SEQNET_ESHAPE, "input has %lld positions, a window of %lld needs at least as many", (long long)in->len,
+                        (long long)size);
     return 0;
 }
 
@@ -106,7 +111,8 @@ void sn_keep_inputs_attr(const struct sn_node *nd, enum sn_mode mode, struct sn_
 
 struct sn_weight *sn_add_weight(struct sn_node *nd, const char *name, int64_t rows, int64_t cols, enum sn_init init) {
     struct sn_weight *w = &nd->weights[nd->n_weights++];
-    *w = (struct sn_weight){.name = name, .rank = cols > 0 ? 2 : 1, .shape = {rows, cols > 0 ? cols : 0, 0}, .init = init, .trainable = true};
+    *w = (struct sn_weight){
+        .name = name, .rank = cols > 0 ? 2 : 1, .shape = {rows, cols > 0 ? cols : 0, 0}, .init = init, .trainable = true};
     w->fan_in = rows, w->fan_out = cols > 0 ? cols : rows;
     return w;
 }

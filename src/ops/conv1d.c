@@ -1,15 +1,24 @@
-/* conv1d: y[q,f] = b[f] + sum_{t,c} x[q*stride - pad + t, c] w[t,c,f], cross-correlation, kernel (width, in, filters). Reading encode it runs on
- * the codes (tables of summed taps), else as a product of overlapping rows. */
+/* conv1d: y[q,f] = b[f] + sum_{t,c} x[q*stride - pad + t, c] w[t,c,f], cross-correlation, kernel (width, in, filters). Reading encode it
+ * runs on the codes (tables of summed taps), else as a product of overlapping rows. */
 #include "ops/common.h"
 
 enum { P_FILTERS, P_SIZE, P_STRIDE, P_PADDING, P_BIAS, P_REG };
 enum { W_KERNEL, W_BIAS };
 
 static const struct sn_param_desc params[] = {
-    {.name = "filters", .type = SN_P_INT, .required = true, .min = 1, .max = 1 << 20, .tasks = true, .help = "number of filters, channels of the output"},
+    {.name = "filters",
+     .type = SN_P_INT,
+     .required = true,
+     .min = 1,
+     .max = 1 << 20,
+     .tasks = true,
+     .help = "number of filters, channels of the output"},
     {.name = "kernel_size", .type = SN_P_INT, .required = true, .min = 1, .max = 1 << 16, .help = "width of a filter in positions"},
     {.name = "strides", .type = SN_P_INT, .def = 1, .min = 1, .max = 1 << 16, .help = "positions from window to window"},
-    {.name = "padding", .type = SN_P_ENUM, .choices = sn_padding_words, .help = "valid: windows inside the sequence; same: zeros around it"},
+    {.name = "padding",
+     .type = SN_P_ENUM,
+     .choices = sn_padding_words,
+     .help = "valid: windows inside the sequence; same: zeros around it"},
     {.name = "use_bias", .type = SN_P_BOOL, .def = 1, .help = "add a bias per filter"},
     {.name = "kernel_regularizer", .type = SN_P_REG, .help = "penalty on the kernel: {l1: a, l2: b}"},
     {.name = NULL},
@@ -17,7 +26,10 @@ static const struct sn_param_desc params[] = {
 
 static struct sn_conv conv_shape(const struct sn_node *nd) {
     int64_t size = nd->p[P_SIZE].i, stride = nd->p[P_STRIDE].i;
-    return (struct sn_conv){.k = (int)size, .cin = (int)nd->in[0].ch, .cout = (int)nd->out.ch, .stride = (int)stride,
+    return (struct sn_conv){.k = (int)size,
+                            .cin = (int)nd->in[0].ch,
+                            .cout = (int)nd->out.ch,
+                            .stride = (int)stride,
                             .pad = (int)sn_window_pad(nd->in[0].len, size, stride, (int)nd->p[P_PADDING].i)};
 }
 
@@ -80,19 +92,27 @@ static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_
     const sn_real *bias = nd->p[P_BIAS].i ? sn_x_weight(x, nd, W_BIAS) : NULL;
     struct sn_t3 y = sn_x_out(x, nd, t->r0);
     if (nd->on_codes)
-        k->codes_fwd(&(struct sn_codes_fwd){.s = c, .in = sn_x_codes(x, t->r0, n), .tables = sn_x_prepared(x, nd),
-                                            .w = sn_x_weight(x, nd, W_KERNEL), .bias = bias, .y = y});
+        k->codes_fwd(&(struct sn_codes_fwd){.s = c,
+                                            .in = sn_x_codes(x, t->r0, n),
+                                            .tables = sn_x_prepared(x, nd),
+                                            .w = sn_x_weight(x, nd, W_KERNEL),
+                                            .bias = bias,
+                                            .y = y});
     else
-        k->conv_fwd(&(struct sn_conv_fwd){.s = c, .n = n, .x = sn_x_in(x, nd, 0, t->r0), .w = sn_x_prepared(x, nd), .bias = bias, .y = y,
-                                          .ws = sn_x_ws(x, t->worker)});
+        k->conv_fwd(&(struct sn_conv_fwd){
+            .s = c, .n = n, .x = sn_x_in(x, nd, 0, t->r0), .w = sn_x_prepared(x, nd), .bias = bias, .y = y, .ws = sn_x_ws(x, t->worker)});
     return 0;
 }
 
 static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
     struct sn_t3 dx = sn_x_grad_in(x, nd, 0, t->r0);
     if (!dx.p) return 0;
-    sn_x_kernels(x)->conv_bwd_data(&(struct sn_conv_bwd_data){.s = conv_shape(nd), .n = t->r1 - t->r0, .dy = sn_x_grad_out(x, nd, t->r0),
-                                                              .w = backward_weights(x, nd), .dx = dx, .ws = sn_x_ws(x, t->worker)});
+    sn_x_kernels(x)->conv_bwd_data(&(struct sn_conv_bwd_data){.s = conv_shape(nd),
+                                                              .n = t->r1 - t->r0,
+                                                              .dy = sn_x_grad_out(x, nd, t->r0),
+                                                              .w = backward_weights(x, nd),
+                                                              .dx = dx,
+                                                              .ws = sn_x_ws(x, t->worker)});
     return 0;
 }
 
@@ -107,16 +127,16 @@ static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const
     else if (nd->on_codes)
         k->codes_bwd_filter(&(struct sn_codes_bwd_filter){.s = c, .in = sn_x_codes(x, t->r0, n), .dy = dy, .dw = dst, .ws = ws});
     else
-        k->conv_bwd_filter(&(struct sn_conv_bwd_filter){.s = c, .n = n, .o0 = (int)t->o0, .o1 = (int)t->o1, .x = sn_x_in(x, nd, 0, t->r0),
-                                                        .dy = dy, .dw = dst, .ws = ws});
+        k->conv_bwd_filter(&(struct sn_conv_bwd_filter){
+            .s = c, .n = n, .o0 = (int)t->o0, .o1 = (int)t->o1, .x = sn_x_in(x, nd, 0, t->r0), .dy = dy, .dw = dst, .ws = ws});
     return 0;
 }
 
 static struct sn_geometry geometry(const struct sn_node *nd) {
     struct sn_conv c = conv_shape(nd);
     int same = nd->p[P_PADDING].i == SN_PAD_SAME;
-    return (struct sn_geometry){.kind = SN_GEO_WINDOW, .size = c.k, .stride = c.stride, .dilation = 1, .pad_left = c.pad,
-                                .pad_right = same ? c.k - 1 - c.pad : 0};
+    return (struct sn_geometry){
+        .kind = SN_GEO_WINDOW, .size = c.k, .stride = c.stride, .dilation = 1, .pad_left = c.pad, .pad_right = same ? c.k - 1 - c.pad : 0};
 }
 
 const struct sn_op sn_op_conv1d = {

@@ -5,7 +5,13 @@ enum { P_UNITS, P_BIAS, P_REG };
 enum { W_KERNEL, W_BIAS };
 
 static const struct sn_param_desc params[] = {
-    {.name = "units", .type = SN_P_INT, .required = true, .min = 1, .max = 1 << 24, .tasks = true, .help = "outputs; `tasks` = as many as the data has labels"},
+    {.name = "units",
+     .type = SN_P_INT,
+     .required = true,
+     .min = 1,
+     .max = 1 << 24,
+     .tasks = true,
+     .help = "outputs; `tasks` = as many as the data has labels"},
     {.name = "use_bias", .type = SN_P_BOOL, .def = 1, .help = "add a bias per unit"},
     {.name = "kernel_regularizer", .type = SN_P_REG, .help = "penalty on the kernel: {l1: a, l2: b}"},
     {.name = NULL},
@@ -53,10 +59,14 @@ static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_
     const struct sn_kernels *k = sn_x_kernels(x);
     struct sn_t3 y = sn_x_out(x, nd, t->r0);
     y.p += t->o0;
-    sn_rows_gemm(x, &(struct sn_rows_gemm){.n = t->r1 - t->r0, .a = sn_x_in(x, nd, 0, t->r0), .c = y, .len = sn_x_out_len(x, nd, t->r0),
+    sn_rows_gemm(x, &(struct sn_rows_gemm){.n = t->r1 - t->r0,
+                                           .a = sn_x_in(x, nd, 0, t->r0),
+                                           .c = y,
+                                           .len = sn_x_out_len(x, nd, t->r0),
                                            .n_out = t->o1 - t->o0,
                                            .packed = (const char *)sn_x_prepared(x, nd) + k->gemm_pack_bytes(nd->in[0].ch, t->o0),
-                                           .bias = nd->p[P_BIAS].i ? sn_x_weight(x, nd, W_BIAS) + t->o0 : NULL, .ws = sn_x_ws(x, t->worker)});
+                                           .bias = nd->p[P_BIAS].i ? sn_x_weight(x, nd, W_BIAS) + t->o0 : NULL,
+                                           .ws = sn_x_ws(x, t->worker)});
     return 0;
 }
 
@@ -64,8 +74,12 @@ static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn
     struct sn_t3 dx = sn_x_grad_in(x, nd, 0, t->r0);
     if (!dx.p) return 0;
     const char *packed = (const char *)sn_x_prepared(x, nd) + sn_pack_bytes(sn_x_kernels(x), nd->in[0].ch, nd->out.ch);
-    sn_rows_gemm(x, &(struct sn_rows_gemm){.n = t->r1 - t->r0, .a = sn_x_grad_out(x, nd, t->r0), .c = dx,
-                                           .len = sn_x_grad_out_len(x, nd, t->r0), .n_out = nd->in[0].ch, .packed = packed,
+    sn_rows_gemm(x, &(struct sn_rows_gemm){.n = t->r1 - t->r0,
+                                           .a = sn_x_grad_out(x, nd, t->r0),
+                                           .c = dx,
+                                           .len = sn_x_grad_out_len(x, nd, t->r0),
+                                           .n_out = nd->in[0].ch,
+                                           .packed = packed,
                                            .ws = sn_x_ws(x, t->worker)});
     return 0;
 }
@@ -76,8 +90,15 @@ static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const
     if (w == W_BIAS)
         sn_x_kernels(x)->bias_grad(&(struct sn_bias_grad){.n = n, .dy = dy, .db = dst});
     else
-        sn_rows_outer(x, &(struct sn_rows_outer){.n = n, .a = sn_x_in(x, nd, 0, t->r0), .b = dy, .len = sn_x_out_len(x, nd, t->r0), .o0 = t->o0,
-                                                 .o1 = t->o1, .n_out = nd->out.ch, .dst = dst, .ws = sn_x_ws(x, t->worker)});
+        sn_rows_outer(x, &(struct sn_rows_outer){.n = n,
+                                                 .a = sn_x_in(x, nd, 0, t->r0),
+                                                 .b = dy,
+                                                 .len = sn_x_out_len(x, nd, t->r0),
+                                                 .o0 = t->o0,
+                                                 .o1 = t->o1,
+                                                 .n_out = nd->out.ch,
+                                                 .dst = dst,
+                                                 .ws = sn_x_ws(x, t->worker)});
     return 0;
 }
 

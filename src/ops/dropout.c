@@ -1,4 +1,5 @@
-/* dropout: in training each value is 0 with probability rate, else divided by 1 - rate; the mask depends on (seed, step, layer, sample id). */
+/* dropout: in training each value is 0 with probability rate, else divided by 1 - rate; the mask depends on (seed, step, layer, sample id).
+ */
 #include "ops/common.h"
 
 enum { P_RATE };
@@ -9,8 +10,14 @@ static const struct sn_param_desc params[] = {
 };
 
 static void apply(struct sn_exec *x, const struct sn_node *nd, int r0, int n, struct sn_t3 from, struct sn_t3 to) {
-    sn_x_kernels(x)->dropout(&(struct sn_dropout){.n = n, .rate = nd->p[P_RATE].f, .seed = sn_x_seed(x), .step = sn_x_step(x), .node = nd->id,
-                                                  .ids = sn_x_ids(x, r0), .x = from, .y = to});
+    sn_x_kernels(x)->dropout(&(struct sn_dropout){.n = n,
+                                                  .rate = nd->p[P_RATE].f,
+                                                  .seed = sn_x_seed(x),
+                                                  .step = sn_x_step(x),
+                                                  .node = nd->id,
+                                                  .ids = sn_x_ids(x, r0),
+                                                  .x = from,
+                                                  .y = to});
 }
 
 static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {

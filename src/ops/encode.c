@@ -1,4 +1,5 @@
-/* encode: codes (L) -> (L, channels) by the alphabet's table. The first node of every graph; a convolution that reads it runs on the codes. */
+/* encode: codes (L) -> (L, channels) by the alphabet's table. The first node of every graph; a convolution that reads it runs on the codes.
+ */
 #include "ops/common.h"
 
 static int shape(struct sn_node *nd) {

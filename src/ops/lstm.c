@@ -1,5 +1,6 @@
-/* lstm: gates i,f,c,o (Keras order), a = x W + h U + b, c' = sigmoid(a_f) c + sigmoid(a_i) tanh(a_c), h' = sigmoid(a_o) tanh(c'). The whole sequence
- * (L, units) or the last state (units); bidirectional: both directions side by side, the right-to-left one with its own weights. */
+/* lstm: gates i,f,c,o (Keras order), a = x W + h U + b, c' = sigmoid(a_f) c + sigmoid(a_i) tanh(a_c), h' = sigmoid(a_o) tanh(c'). The whole
+ * sequence (L, units) or the last state (units); bidirectional: both directions side by side, the right-to-left one with its own weights.
+ */
 #include "ops/common.h"
 
 enum { P_UNITS, P_BIDIRECTIONAL, P_SEQUENCES, P_BACKWARDS, P_REG };
@@ -133,8 +134,13 @@ static const char *direction_weights(const struct sn_exec *x, const struct sn_no
 static struct sn_lstm_fwd forward_args(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t, int d) {
     int units = (int)nd->p[P_UNITS].i;
     enum sn_mode mode = sn_x_mode(x);
-    struct sn_lstm_fwd a = {.n = t->r1 - t->r0, .units = units, .reverse = is_reverse(nd, d), .last_only = !nd->p[P_SEQUENCES].i,
-                            .keep_pre = mode == SN_ATTRIBUTE, .y = half(sn_x_out(x, nd, t->r0), nd, d), .ws = sn_x_ws(x, t->worker)};
+    struct sn_lstm_fwd a = {.n = t->r1 - t->r0,
+                            .units = units,
+                            .reverse = is_reverse(nd, d),
+                            .last_only = !nd->p[P_SEQUENCES].i,
+                            .keep_pre = mode == SN_ATTRIBUTE,
+                            .y = half(sn_x_out(x, nd, t->r0), nd, d),
+                            .ws = sn_x_ws(x, t->worker)};
     a.xp = (struct sn_t3){.ld = 4 * units, .ch = 4 * units, .len = sn_x_in(x, nd, 0, t->r0).len};
     if (mode == SN_INFER) {
         a.xp.p = (sn_real *)((char *)a.ws + step_ws(sn_x_kernels(x), a.n, units));
@@ -156,9 +162,14 @@ static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_
         const char *packed = direction_weights(x, nd, d, &p);
         struct sn_lstm_fwd a = forward_args(x, nd, t, d);
         a.u = packed + p.u;
-        sn_rows_gemm(x, &(struct sn_rows_gemm){.n = a.n, .a = sn_x_in(x, nd, 0, t->r0), .c = a.xp, .len = sn_x_in_len(x, nd, 0, t->r0),
-                                               .n_out = 4 * a.units, .packed = packed + p.w,
-                                               .bias = sn_x_weight(x, nd, d * W_PER_DIRECTION + W_BIAS), .ws = a.ws});
+        sn_rows_gemm(x, &(struct sn_rows_gemm){.n = a.n,
+                                               .a = sn_x_in(x, nd, 0, t->r0),
+                                               .c = a.xp,
+                                               .len = sn_x_in_len(x, nd, 0, t->r0),
+                                               .n_out = 4 * a.units,
+                                               .packed = packed + p.w,
+                                               .bias = sn_x_weight(x, nd, d * W_PER_DIRECTION + W_BIAS),
+                                               .ws = a.ws});
         sn_x_kernels(x)->lstm_fwd(&a);
     }
     return 0;
@@ -176,8 +187,14 @@ static void input_grads(struct sn_exec *x, const struct sn_node *nd, const struc
     struct packed p;
     const char *packed = direction_weights(x, nd, d, &p);
     if (!dx.p) return;
-    sn_rows_gemm(x, &(struct sn_rows_gemm){.n = t->r1 - t->r0, .a = da, .c = dx, .len = sn_x_grad_in_len(x, nd, 0, t->r0), .n_out = nd->in[0].ch,
-                                           .packed = packed + p.wt, .accumulate = d > 0, .ws = sn_x_ws(x, t->worker)});
+    sn_rows_gemm(x, &(struct sn_rows_gemm){.n = t->r1 - t->r0,
+                                           .a = da,
+                                           .c = dx,
+                                           .len = sn_x_grad_in_len(x, nd, 0, t->r0),
+                                           .n_out = nd->in[0].ch,
+                                           .packed = packed + p.wt,
+                                           .accumulate = d > 0,
+                                           .ws = sn_x_ws(x, t->worker)});
 }
 
 static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
@@ -187,9 +204,19 @@ static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn
         const char *packed = direction_weights(x, nd, d, &p);
         struct sn_lstm_fwd f = forward_args(x, nd, t, d);
         struct sn_t3 da = gate_grads(x, nd, t->r0, d, f.xp.len);
-        sn_x_kernels(x)->lstm_bwd(&(struct sn_lstm_bwd){.n = f.n, .units = f.units, .reverse = f.reverse, .last_only = f.last_only,
-                                                        .dy = half(sn_x_grad_out(x, nd, t->r0), nd, d), .ut = packed + p.ut, .gates = f.gates,
-                                                        .c = f.c, .tc = f.tc, .gates_row = f.gates_row, .c_row = f.c_row, .da = da, .ws = f.ws});
+        sn_x_kernels(x)->lstm_bwd(&(struct sn_lstm_bwd){.n = f.n,
+                                                        .units = f.units,
+                                                        .reverse = f.reverse,
+                                                        .last_only = f.last_only,
+                                                        .dy = half(sn_x_grad_out(x, nd, t->r0), nd, d),
+                                                        .ut = packed + p.ut,
+                                                        .gates = f.gates,
+                                                        .c = f.c,
+                                                        .tc = f.tc,
+                                                        .gates_row = f.gates_row,
+                                                        .c_row = f.c_row,
+                                                        .da = da,
+                                                        .ws = f.ws});
         input_grads(x, nd, t, d, da, dx);
     }
     return 0;
@@ -203,10 +230,18 @@ static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const
     if (kind == W_BIAS)
         k->bias_grad(&(struct sn_bias_grad){.n = n, .dy = da, .db = dst});
     else if (kind == W_RECURRENT)
-        k->lstm_du(&(struct sn_lstm_du){.n = n, .units = f.units, .reverse = f.reverse, .h = f.h, .h_row = f.c_row, .da = da, .du = dst, .ws = f.ws});
+        k->lstm_du(&(struct sn_lstm_du){
+            .n = n, .units = f.units, .reverse = f.reverse, .h = f.h, .h_row = f.c_row, .da = da, .du = dst, .ws = f.ws});
     else
-        sn_rows_outer(x, &(struct sn_rows_outer){.n = n, .a = sn_x_in(x, nd, 0, t->r0), .b = da, .len = sn_x_in_len(x, nd, 0, t->r0), .o0 = t->o0,
-                                                 .o1 = t->o1, .n_out = da.ch, .dst = dst, .ws = f.ws});
+        sn_rows_outer(x, &(struct sn_rows_outer){.n = n,
+                                                 .a = sn_x_in(x, nd, 0, t->r0),
+                                                 .b = da,
+                                                 .len = sn_x_in_len(x, nd, 0, t->r0),
+                                                 .o0 = t->o0,
+                                                 .o1 = t->o1,
+                                                 .n_out = da.ch,
+                                                 .dst = dst,
+                                                 .ws = f.ws});
     return 0;
 }
 
@@ -218,10 +253,20 @@ static int attribute(struct sn_exec *x, const struct sn_node *nd, const struct s
         const char *packed = direction_weights(x, nd, d, &p);
         struct sn_lstm_fwd f = forward_args(x, nd, &rows, d);
         struct sn_t3 ma = gate_grads(x, nd, t->r0, d, mx.len);
-        sn_x_kernels(x)->lstm_attr(&(struct sn_lstm_attr){.units = f.units, .reverse = f.reverse, .last_only = f.last_only,
-                                                          .pairs = sn_x_pairs(x, t->r0, t->r1), .my = half(sn_x_grad_out(x, nd, t->r0), nd, d),
-                                                          .ut = packed + p.ut, .pre = f.xp.p, .gates = f.gates, .c = f.c, .tc = f.tc,
-                                                          .gates_row = f.gates_row, .c_row = f.c_row, .ma = ma, .ws = f.ws});
+        sn_x_kernels(x)->lstm_attr(&(struct sn_lstm_attr){.units = f.units,
+                                                          .reverse = f.reverse,
+                                                          .last_only = f.last_only,
+                                                          .pairs = sn_x_pairs(x, t->r0, t->r1),
+                                                          .my = half(sn_x_grad_out(x, nd, t->r0), nd, d),
+                                                          .ut = packed + p.ut,
+                                                          .pre = f.xp.p,
+                                                          .gates = f.gates,
+                                                          .c = f.c,
+                                                          .tc = f.tc,
+                                                          .gates_row = f.gates_row,
+                                                          .c_row = f.c_row,
+                                                          .ma = ma,
+                                                          .ws = f.ws});
         input_grads(x, nd, t, d, ma, mx);
     }
     return 0;

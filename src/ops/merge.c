@@ -4,8 +4,8 @@
 static int shape_add(struct sn_node *nd) {
     for (int i = 1; i < nd->n_inputs; i++)
         if (nd->in[i].len != nd->in[0].len || nd->in[i].ch != nd->in[0].ch || nd->in[i].seq != nd->in[0].seq)
-            return sn_error(SEQNET_ESHAPE, "inputs must have one shape: input 1 is (%lld, %lld), input %d is (%lld, %lld)", (long long)nd->in[0].len,
-                            (long long)nd->in[0].ch, i + 1, (long long)nd->in[i].len, (long long)nd->in[i].ch);
+            return sn_error(SEQNET_ESHAPE, "inputs must have one shape: input 1 is (%lld, %lld), input %d is (%lld, %lld)",
+                            (long long)nd->in[0].len, (long long)nd->in[0].ch, i + 1, (long long)nd->in[i].len, (long long)nd->in[i].ch);
     nd->out = nd->in[0];
     return 0;
 }
@@ -14,8 +14,8 @@ static int shape_concatenate(struct sn_node *nd) {
     nd->out = nd->in[0];
     for (int i = 1; i < nd->n_inputs; i++) {
         if (nd->in[i].len != nd->in[0].len || nd->in[i].seq != nd->in[0].seq)
-            return sn_error(SEQNET_ESHAPE, "inputs must have one length: input 1 has %lld positions, input %d has %lld", (long long)nd->in[0].len, i + 1,
-                            (long long)nd->in[i].len);
+            return sn_error(SEQNET_ESHAPE, "inputs must have one length: input 1 has %lld positions, input %d has %lld",
+                            (long long)nd->in[0].len, i + 1, (long long)nd->in[i].len);
         nd->out.ch += nd->in[i].ch;
     }
     return 0;

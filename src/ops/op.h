@@ -30,17 +30,17 @@ struct sn_param_desc {
     const char *name;
     enum sn_param_type type;
     bool required;
-    double def, min, max;      /* numbers; ENUM: def is the index; BOOL: 0 or 1. def NAN on an INT: see the op */
+    double def, min, max;       /* numbers; ENUM: def is the index; BOOL: 0 or 1. def NAN on an INT: see the op */
     const char *const *choices; /* ENUM, NULL-terminated */
     bool tasks;                 /* INT: the word `tasks` is allowed, as many as the data has labels (stored as SN_TASKS) */
     const char *help;
 };
 #define SN_TASKS (-1)
 struct sn_param_value {
-    int64_t i; /* INT, BOOL, ENUM; SN_TASKS before it is bound */
-    double f;  /* FLOAT */
+    int64_t i;     /* INT, BOOL, ENUM; SN_TASKS before it is bound */
+    double f;      /* FLOAT */
     double l1, l2; /* REG */
-    bool set;  /* given in the text */
+    bool set;      /* given in the text */
 };
 
 /* ---- weights ----------------------------------------------------------------------------------------------------------------------- */
@@ -71,7 +71,7 @@ struct sn_node {
     int n_weights;
     struct sn_weight weights[SN_MAX_WEIGHTS];
     int64_t weight_offset[SN_MAX_WEIGHTS]; /* elements, in the model's flat parameter array */
-    bool on_codes; /* reads encode directly: a convolution that runs on the codes */
+    bool on_codes;                         /* reads encode directly: a convolution that runs on the codes */
 };
 
 /* ---- passes ------------------------------------------------------------------------------------------------------------------------ */
@@ -95,10 +95,10 @@ struct sn_phase {
 
 /* What the reverse pass of a mode reads of the forward pass; per row, sizes in bytes for rows of the planned length. */
 struct sn_keep {
-    bool inputs;       /* all input values */
-    bool output;       /* the output value */
-    size_t cache;      /* private, written forward, alive until the node's reverse pass has ended */
-    size_t scratch;    /* private, alive during the node's reverse pass only (between its phases) */
+    bool inputs;    /* all input values */
+    bool output;    /* the output value */
+    size_t cache;   /* private, written forward, alive until the node's reverse pass has ended */
+    size_t scratch; /* private, alive during the node's reverse pass only (between its phases) */
 };
 /* Bytes that do not depend on rows: prepared weights (shared by sessions), workspace per worker (max over passes), and `partial`: bytes per
  * leaf of a REDUCE phase that is not a weight gradient (batch statistics); kept until the node's reverse pass has ended. */
@@ -138,13 +138,13 @@ struct sn_op {
     int (*shape)(struct sn_node *nd);
     /* Length of an output row from the length of an input row (<= 0: too short). NULL: equal; vectors: 1. */
     int64_t (*out_len)(const struct sn_node *nd, int64_t in_len);
-    void (*keep)(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k);                     /* NULL: nothing */
+    void (*keep)(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k); /* NULL: nothing */
     void (*sizes)(const struct sn_node *nd, enum sn_mode mode, const struct sn_kernels *k, int tile_rows, struct sn_sizes *s); /* NULL: 0 */
-    int (*prepare)(struct sn_exec *x, const struct sn_node *nd, void *dst);                           /* NULL: nothing */
+    int (*prepare)(struct sn_exec *x, const struct sn_node *nd, void *dst); /* NULL: nothing */
     double (*work)(const struct sn_node *nd); /* multiply-adds per row, forward; NULL: elements of the output */
 
-    /* Outputs of an OUTPUT phase and the multiple at which its blocks start; NULL: the op has no such phase. With it, a forward phase marked
-     * OUTPUT runs by blocks of outputs when split_outputs says so (large weights), else by rows. */
+    /* Outputs of an OUTPUT phase and the multiple at which its blocks start; NULL: the op has no such phase. With it, a forward phase
+     * marked OUTPUT runs by blocks of outputs when split_outputs says so (large weights), else by rows. */
     bool (*split_outputs)(const struct sn_node *nd);
     struct sn_phase forward[SN_MAX_PHASES];  /* infer and attribute use the phases that are SAMPLE or OUTPUT only */
     struct sn_phase backward[SN_MAX_PHASES]; /* data gradients (assign) */
@@ -160,7 +160,8 @@ extern const struct sn_op *const sn_op_table[]; /* NULL-terminated */
 const struct sn_op *sn_op_find(const char *name);
 int sn_op_param_index(const struct sn_op *op, const char *name); /* -1 = none */
 
-/* ---- what a pass may ask of the executor (implemented by the graph room); pointers are for kernel slots only -------------------------- */
+/* ---- what a pass may ask of the executor (implemented by the graph room); pointers are for kernel slots only --------------------------
+ */
 
 const struct sn_kernels *sn_x_kernels(const struct sn_exec *x);
 enum sn_mode sn_x_mode(const struct sn_exec *x);

@@ -1,5 +1,5 @@
-/* max_pooling1d, average_pooling1d: windows of pool_size every `strides` positions; global_*: the whole sequence as one window, giving a vector.
- * Average divides by the number of positions inside the sequence. */
+/* max_pooling1d, average_pooling1d: windows of pool_size every `strides` positions; global_*: the whole sequence as one window, giving a
+ * vector. Average divides by the number of positions inside the sequence. */
 #include <math.h>
 
 #include "ops/common.h"
@@ -8,8 +8,16 @@ enum { P_SIZE, P_STRIDE, P_PADDING };
 
 static const struct sn_param_desc params[] = {
     {.name = "pool_size", .type = SN_P_INT, .def = 2, .min = 1, .max = 1 << 20, .help = "positions in a window"},
-    {.name = "strides", .type = SN_P_INT, .def = NAN, .min = 1, .max = 1 << 20, .help = "positions from window to window; default pool_size"},
-    {.name = "padding", .type = SN_P_ENUM, .choices = sn_padding_words, .help = "valid: a remainder is dropped; same: windows over the ends"},
+    {.name = "strides",
+     .type = SN_P_INT,
+     .def = NAN,
+     .min = 1,
+     .max = 1 << 20,
+     .help = "positions from window to window; default pool_size"},
+    {.name = "padding",
+     .type = SN_P_ENUM,
+     .choices = sn_padding_words,
+     .help = "valid: a remainder is dropped; same: windows over the ends"},
     {.name = NULL},
 };
 
@@ -24,8 +32,8 @@ static int64_t stride_of(const struct sn_node *nd) {
 static struct sn_pool_shape pool_shape(const struct sn_node *nd) {
     if (is_global(nd)) return (struct sn_pool_shape){.size = 0, .stride = 1, .pad = 0};
     int64_t size = nd->p[P_SIZE].i, stride = stride_of(nd);
-    return (struct sn_pool_shape){.size = (int)size, .stride = (int)stride,
-                                  .pad = (int)sn_window_pad(nd->in[0].len, size, stride, (int)nd->p[P_PADDING].i)};
+    return (struct sn_pool_shape){
+        .size = (int)size, .stride = (int)stride, .pad = (int)sn_window_pad(nd->in[0].len, size, stride, (int)nd->p[P_PADDING].i)};
 }
 
 static int shape_window(struct sn_node *nd) {
@@ -73,21 +81,28 @@ static int forward_avg(struct sn_exec *x, const struct sn_node *nd, const struct
 }
 
 static int backward_max(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    struct sn_pool_bwd a = {.s = pool_shape(nd), .n = t->r1 - t->r0, .x = sn_x_in(x, nd, 0, t->r0), .dy = sn_x_grad_out(x, nd, t->r0),
+    struct sn_pool_bwd a = {.s = pool_shape(nd),
+                            .n = t->r1 - t->r0,
+                            .x = sn_x_in(x, nd, 0, t->r0),
+                            .dy = sn_x_grad_out(x, nd, t->r0),
                             .dx = sn_x_grad_in(x, nd, 0, t->r0)};
     if (a.dx.p) sn_x_kernels(x)->max_pool_bwd(&a);
     return 0;
 }
 
 static int backward_avg(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    struct sn_pool_bwd a = {.s = pool_shape(nd), .n = t->r1 - t->r0, .dy = sn_x_grad_out(x, nd, t->r0), .dx = sn_x_grad_in(x, nd, 0, t->r0)};
+    struct sn_pool_bwd a = {
+        .s = pool_shape(nd), .n = t->r1 - t->r0, .dy = sn_x_grad_out(x, nd, t->r0), .dx = sn_x_grad_in(x, nd, 0, t->r0)};
     if (a.dx.p) sn_x_kernels(x)->avg_pool_bwd(&a);
     return 0;
 }
 
 static int attribute_max(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    struct sn_max_pool_attr a = {.s = pool_shape(nd), .pairs = sn_x_pairs(x, t->r0, t->r1), .x = sn_x_in(x, nd, 0, 0),
-                                 .my = sn_x_grad_out(x, nd, t->r0), .mx = sn_x_grad_in(x, nd, 0, t->r0)};
+    struct sn_max_pool_attr a = {.s = pool_shape(nd),
+                                 .pairs = sn_x_pairs(x, t->r0, t->r1),
+                                 .x = sn_x_in(x, nd, 0, 0),
+                                 .my = sn_x_grad_out(x, nd, t->r0),
+                                 .mx = sn_x_grad_in(x, nd, 0, t->r0)};
     if (a.mx.p) sn_x_kernels(x)->max_pool_attr(&a);
     return 0;
 }
@@ -95,8 +110,8 @@ static int attribute_max(struct sn_exec *x, const struct sn_node *nd, const stru
 static struct sn_geometry geometry(const struct sn_node *nd) {
     struct sn_pool_shape s = pool_shape(nd);
     int right = nd->p[P_PADDING].i == SN_PAD_SAME ? s.size - 1 - s.pad : 0;
-    return (struct sn_geometry){.kind = SN_GEO_WINDOW, .size = s.size, .stride = s.stride, .dilation = 1, .pad_left = s.pad,
-                                .pad_right = right > 0 ? right : 0};
+    return (struct sn_geometry){
+        .kind = SN_GEO_WINDOW, .size = s.size, .stride = s.stride, .dilation = 1, .pad_left = s.pad, .pad_right = right > 0 ? right : 0};
 }
 
 const struct sn_op sn_op_max_pooling1d = {

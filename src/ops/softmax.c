@@ -13,13 +13,16 @@ static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_
 }
 
 static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    struct sn_softmax_bwd a = {.n = t->r1 - t->r0, .y = sn_x_out(x, nd, t->r0), .dy = sn_x_grad_out(x, nd, t->r0), .dx = sn_x_grad_in(x, nd, 0, t->r0)};
+    struct sn_softmax_bwd a = {
+        .n = t->r1 - t->r0, .y = sn_x_out(x, nd, t->r0), .dy = sn_x_grad_out(x, nd, t->r0), .dx = sn_x_grad_in(x, nd, 0, t->r0)};
     if (a.dx.p) sn_x_kernels(x)->softmax_bwd(&a);
     return 0;
 }
 
 static int attribute(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    struct sn_softmax_attr a = {.pairs = sn_x_pairs(x, t->r0, t->r1), .x = sn_x_in(x, nd, 0, 0), .my = sn_x_grad_out(x, nd, t->r0),
+    struct sn_softmax_attr a = {.pairs = sn_x_pairs(x, t->r0, t->r1),
+                                .x = sn_x_in(x, nd, 0, 0),
+                                .my = sn_x_grad_out(x, nd, t->r0),
                                 .mx = sn_x_grad_in(x, nd, 0, t->r0)};
     if (a.mx.p) sn_x_kernels(x)->softmax_attr(&a);
     return 0;

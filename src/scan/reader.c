@@ -37,9 +37,10 @@ int sn_scan_batch_create(const struct sn_windows *w, int windows, size_t bytes, 
     b->codes = sn_calloc(b->cap, 1);
     b->offset = sn_calloc(n, sizeof *b->offset);
     b->score = sn_calloc(n, sizeof *b->score);
+    b->rank = sn_calloc(n, sizeof *b->rank);
     b->strand = sn_calloc(n, sizeof *b->strand);
     b->passed = sn_calloc(n, sizeof *b->passed);
-    return b->codes && b->offset && b->score && b->strand && b->passed ? 0 : SEQNET_ENOMEM;
+    return b->codes && b->offset && b->score && b->rank && b->strand && b->passed ? 0 : SEQNET_ENOMEM;
 }
 
 static void clear(struct sn_scan_batch *b) {
@@ -55,6 +56,7 @@ void sn_scan_batch_free(struct sn_scan_batch *b) {
     free(b->offset);
     free(b->pieces);
     free(b->score);
+    free(b->rank);
     free(b->strand);
     free(b->passed);
     *b = (struct sn_scan_batch){0};

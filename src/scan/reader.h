@@ -31,7 +31,8 @@ struct sn_scan_batch {
     size_t cap_pieces;
     int64_t bases, contigs, short_contigs; /* read for this batch */
     /* for the scorer and the writer */
-    float *score;   /* (cap_n) */
+    float *score;   /* (cap_n) what predict prints */
+    float *rank;    /* (cap_n) by what windows are compared */
     int8_t *strand; /* (cap_n) +1, -1, 0 = not asked for */
     bool *passed;   /* (cap_n) to be called */
 };

@@ -26,8 +26,9 @@ enum strands {
 };
 
 struct worker {
-    uint8_t *rows; /* (2 rows, window) */
-    float *scores; /* (2 rows, tasks) */
+    uint8_t *rows;        /* (rows, window) */
+    float *all;           /* (rows, tasks) */
+    float *score, *logit; /* (2 rows) of the task: what predict prints, and the value before its last activation */
 };
 
 struct sn_scanner {
@@ -40,8 +41,10 @@ struct sn_scanner {
     enum sn_scan_kind kind;
     enum strands strands;
     int task;
-    float threshold; /* scores must be at least this, or above it when strict */
-    bool strict;
+    bool classes; /* the task is one of several classes */
+    /* a site: a score of at least `threshold`, or a logit above `logit` (calibration knows logits, which do not saturate); the other is NaN
+     */
+    float threshold, logit;
     double false_per_mb;               /* expected, NaN = unknown */
     struct sn_scorer *scorer, *single; /* single: forward only, finds a site's strand when the scorer combines both; else NULL */
     int rows, batch, n_workers;
@@ -107,13 +110,18 @@ static int choose_strands(struct sn_scanner *s, int strand) {
     }
 }
 
+static bool among_classes(const struct sn_model *m, int task) {
+    const struct sn_graph *g = m->arch->graph;
+    int h = 0, at = 0;
+    while (h + 1 < g->n_heads && task >= at + g->nodes[g->heads[h].logits].out.ch) at += (int)g->nodes[g->heads[h++].logits].out.ch;
+    return g->heads[h].loss == SN_LOSS_CCE;
+}
+
 static int choose_task(struct sn_scanner *s, const char *task) {
     const struct sn_model *m = s->models[0];
-    s->task = 0;
-    if (!task) return 0;
-    for (int i = 0; i < m->n_tasks; i++) {
-        if (strcmp(m->tasks[i], task) != 0) continue;
-        s->task = i;
+    while (task && s->task < m->n_tasks && strcmp(m->tasks[s->task], task) != 0) s->task++;
+    if (s->task < m->n_tasks) {
+        s->classes = among_classes(m, s->task);
         return 0;
     }
     const char *near = sn_nearest(task, (const char *const *)m->tasks, m->n_tasks);
@@ -123,7 +131,16 @@ static int choose_task(struct sn_scanner *s, const char *task) {
 
 /* ---- calling ---- */
 
-/* Calls of one window's worth of background, per Mb: windows per Mb times their rate; two tries where the better strand counts. */
+/* What predict prints for a logit; of classes the logit itself, which has no probability without the others. */
+static float finished(const struct sn_scanner *s, float logit) {
+    if (s->classes) return logit;
+    float *all = s->workers[0].all, mine;
+    for (int t = 0; t < sn_scorer_tasks(s->scorer); t++) all[t] = logit;
+    mine = sn_scorer_finish(s->scorer, 1, all) < 0 ? NAN : all[s->task];
+    return mine;
+}
+
+/* Calls in background per Mb at this rate per window; two tries where either strand may call. */
 static double false_calls(const struct sn_scanner *s, double rate) {
     bool tries_both = s->strands == STRANDS_BETTER && !combines(s->models[0]);
     return rate * (tries_both ? 2 : 1) * 1e6 / (double)s->windows.stride;
@@ -134,8 +151,8 @@ static const float *quantiles(const struct sn_scanner *s) {
     return m->quantile + (size_t)s->task * (size_t)m->n_quantiles;
 }
 
-/* The score that at most this part of the calibration background exceeds: the nearest level of the table that is no less strict. */
-static int threshold_of_rate(struct sn_scanner *s, double fpr) {
+/* The logit that at most this part of the calibration background exceeds: the nearest level of the table that is no less strict. */
+static int calls_by_rate(struct sn_scanner *s, double fpr) {
     const struct sn_model *m = s->models[0];
     if (s->n_models > 1)
         return sn_error(SEQNET_EINVAL,
@@ -151,8 +168,8 @@ static int threshold_of_rate(struct sn_scanner *s, double fpr) {
                         "%s: the calibration background is too small for a false positive rate of %s; the least it can tell is %s",
                         label(m), sn_format_f64(fpr, asked), sn_format_f32((float)(1 - m->quantile_level[j - 1]), least));
     }
-    s->threshold = quantiles(s)[j];
-    s->strict = true;
+    s->logit = quantiles(s)[j];
+    s->threshold = NAN;
     s->false_per_mb = false_calls(s, 1 - m->quantile_level[j]);
     if (combines(m) != (s->strands == STRANDS_MODEL))
         sn_log(s->rt.sink, SN_LOG_WARN, "%s was calibrated on scores of %s: the false positive rate of other strands may differ", label(m),
@@ -163,26 +180,27 @@ static int threshold_of_rate(struct sn_scanner *s, double fpr) {
 /* What a threshold means on the calibration background, where there is one. */
 static void rate_of_threshold(struct sn_scanner *s) {
     const struct sn_model *m = s->models[0];
-    if (s->n_models > 1) return;
+    if (s->n_models > 1 || s->classes) return;
     for (int j = m->n_quantiles - 1; j >= 0; j--) {
-        if (quantiles(s)[j] >= s->threshold) continue;
+        if (finished(s, quantiles(s)[j]) >= s->threshold) continue;
         s->false_per_mb = false_calls(s, 1 - m->quantile_level[j]);
         return;
     }
 }
 
-static int choose_calls(struct sn_scanner *s, const seqnet_scan_options *o) {
+static int choose_output(struct sn_scanner *s, const seqnet_scan_options *o) {
     bool fpr = !isnan(o->fpr), threshold = !isnan(o->threshold);
-    s->false_per_mb = NAN;
-    s->threshold = NAN;
     if (fpr && threshold) return sn_error(SEQNET_EINVAL, "give a false positive rate or a threshold, not both");
     if (!o->output) return sn_error(SEQNET_EINVAL, "output: expected a file name or -");
-    SN_TRY(sn_scan_output_kind(o->output, fpr || threshold, &s->kind));
-    if (fpr) return threshold_of_rate(s, o->fpr);
-    if (threshold) {
-        s->threshold = (float)o->threshold;
-        rate_of_threshold(s);
-    }
+    return sn_scan_output_kind(o->output, fpr || threshold, &s->kind);
+}
+
+static int choose_calls(struct sn_scanner *s, const seqnet_scan_options *o) {
+    s->false_per_mb = NAN;
+    s->logit = NAN;
+    s->threshold = (float)o->threshold;
+    if (!isnan(o->fpr)) return calls_by_rate(s, o->fpr);
+    if (!isnan(o->threshold)) rate_of_threshold(s);
     return 0;
 }
 
@@ -208,9 +226,12 @@ static int make_workers(struct sn_scanner *s) {
     if (!s->workers) return SEQNET_ENOMEM;
     size_t rows = (size_t)(s->rows < 2 ? 2 : s->rows);
     for (int i = 0; i < s->n_workers; i++) {
-        s->workers[i].rows = sn_calloc(rows, (size_t)s->windows.size);
-        s->workers[i].scores = sn_calloc(2 * rows, (size_t)sn_scorer_tasks(s->scorer) * sizeof(float));
-        if (!s->workers[i].rows || !s->workers[i].scores) return SEQNET_ENOMEM;
+        struct worker *w = &s->workers[i];
+        w->rows = sn_calloc(rows, (size_t)s->windows.size);
+        w->all = sn_calloc(rows, (size_t)sn_scorer_tasks(s->scorer) * sizeof *w->all);
+        w->score = sn_calloc(2 * rows, sizeof *w->score);
+        w->logit = sn_calloc(2 * rows, sizeof *w->logit);
+        if (!w->rows || !w->all || !w->score || !w->logit) return SEQNET_ENOMEM;
     }
     return 0;
 }
@@ -236,7 +257,10 @@ static int write_texts(struct sn_scanner *s, const char *command) {
                          (long long)w->stride, strand_words(s)));
     if (s->kind == SN_SCAN_SITES) {
         char value[32];
-        SN_TRY(sn_str_printf(&s->header, "; score %s %s", s->strict ? ">" : ">=", sn_format_f32(s->threshold, value)));
+        if (isnan(s->logit))
+            SN_TRY(sn_str_printf(&s->header, "; score >= %s", sn_format_f32(s->threshold, value)));
+        else
+            SN_TRY(sn_str_printf(&s->header, "; logit > %s", sn_format_f32(s->logit, value)));
     }
     SN_TRY(sn_str_puts(&s->header, "\n"));
     if (!command) return 0;
@@ -263,8 +287,9 @@ static int make_parts(struct sn_scanner *s, struct sn_model *const *models, cons
     SN_TRY(choose_window(s, o));
     SN_TRY(choose_strands(s, o->strand));
     SN_TRY(choose_task(s, o->task));
-    SN_TRY(choose_calls(s, o));
+    SN_TRY(choose_output(s, o));
     SN_TRY(make_workers(s));
+    SN_TRY(choose_calls(s, o));
     return write_texts(s, o->command);
 }
 
@@ -289,7 +314,9 @@ void sn_scanner_free(struct sn_scanner *s) {
     if (!s) return;
     for (int i = 0; s->workers && i < s->n_workers; i++) {
         free(s->workers[i].rows);
-        free(s->workers[i].scores);
+        free(s->workers[i].all);
+        free(s->workers[i].score);
+        free(s->workers[i].logit);
     }
     free(s->workers);
     sn_scorer_free(s->scorer);
@@ -313,27 +340,24 @@ struct job {
     struct sn_scan_batch *to_write, *to_score, *to_read; /* to_write, to_read: NULL = nothing to do */
 };
 
-/* Finished scores of n rows of w->rows into `scores`. */
-static int score_rows(struct sn_scanner *s, struct sn_scorer *scorer, int worker, int n, float *scores) {
-    SN_TRY(sn_scorer_run(scorer, worker, n, s->workers[worker].rows, s->windows.size, NULL, scores));
-    return sn_scorer_finish(scorer, n, scores);
+/* Logits and scores of the task for n rows of w->rows, from place `to` on. */
+static int score_rows(struct sn_scanner *s, struct sn_scorer *scorer, int worker, int n, int to) {
+    struct worker *w = &s->workers[worker];
+    size_t tasks = (size_t)sn_scorer_tasks(scorer), task = (size_t)s->task;
+    SN_TRY(sn_scorer_run(scorer, worker, n, w->rows, s->windows.size, NULL, w->all));
+    for (size_t i = 0; i < (size_t)n; i++) w->logit[(size_t)to + i] = w->all[i * tasks + task];
+    SN_TRY(sn_scorer_finish(scorer, n, w->all));
+    for (size_t i = 0; i < (size_t)n; i++) w->score[(size_t)to + i] = w->all[i * tasks + task];
+    return 0;
+}
+
+/* By what windows and strands are compared: logits, which tell apart what saturates; probabilities where classes compete. */
+static float rank_of(const struct sn_scanner *s, const struct worker *w, int i) {
+    return s->classes ? w->score[i] : w->logit[i];
 }
 
 static void reverse_rows(struct sn_scanner *s, struct worker *w, int n) {
     for (int i = 0; i < n; i++) sn_revcomp(s->alphabet, w->rows + i * s->windows.size, s->windows.size);
-}
-
-/* The strand that a combined score mostly comes from: by logits, which tell apart what saturates; by probability where classes compete. */
-static int find_strand(struct sn_scanner *s, int worker, const uint8_t *codes, int8_t *strand) {
-    struct worker *w = &s->workers[worker];
-    size_t tasks = (size_t)sn_scorer_tasks(s->single), task = (size_t)s->task;
-    memcpy(w->rows, codes, (size_t)s->windows.size);
-    memcpy(w->rows + s->windows.size, codes, (size_t)s->windows.size);
-    sn_revcomp(s->alphabet, w->rows + s->windows.size, s->windows.size);
-    SN_TRY(sn_scorer_run(s->single, worker, 2, w->rows, s->windows.size, NULL, w->scores));
-    if (s->models[0]->kind == SN_TASK_CLASSES) SN_TRY(sn_scorer_finish(s->single, 2, w->scores));
-    *strand = w->scores[tasks + task] > w->scores[task] ? -1 : 1;
-    return 0;
 }
 
 static bool all_unknown(const struct sn_alphabet *a, const uint8_t *codes, int64_t n) {
@@ -342,40 +366,50 @@ static bool all_unknown(const struct sn_alphabet *a, const uint8_t *codes, int64
     return true;
 }
 
-static bool passes(const struct sn_scanner *s, float score) {
-    return s->strict ? score > s->threshold : score >= s->threshold;
+/* A window without any known base is never a site: its score tells of the model, not of the genome. */
+static bool passes(const struct sn_scanner *s, const uint8_t *codes, float score, float logit) {
+    bool high = isnan(s->logit) ? score >= s->threshold : logit > s->logit;
+    return high && !all_unknown(s->alphabet, codes, s->windows.size);
 }
 
-/* Windows [at, at + n) of the batch. */
+/* The scores of windows [at, at + n) of the batch, whose codes are in w->rows. */
 static int score_windows(struct sn_scanner *s, struct sn_scan_batch *b, int at, int n, int worker) {
     struct worker *w = &s->workers[worker];
-    size_t tasks = (size_t)sn_scorer_tasks(s->scorer);
-    float *first = w->scores, *second = w->scores + (size_t)n * tasks;
-    for (int i = 0; i < n; i++) memcpy(w->rows + i * s->windows.size, b->codes + b->offset[at + i], (size_t)s->windows.size);
     if (s->strands == STRANDS_REVERSE) reverse_rows(s, w, n);
-    SN_TRY(score_rows(s, s->scorer, worker, n, first));
+    SN_TRY(score_rows(s, s->scorer, worker, n, 0));
     if (s->strands == STRANDS_BETTER) {
         reverse_rows(s, w, n);
-        SN_TRY(score_rows(s, s->scorer, worker, n, second));
+        SN_TRY(score_rows(s, s->scorer, worker, n, n));
     }
     for (int i = 0; i < n; i++) {
-        size_t k = (size_t)i * tasks + (size_t)s->task;
-        bool reverse = s->strands == STRANDS_REVERSE || (s->strands == STRANDS_BETTER && second[k] > first[k]);
-        b->score[at + i] = s->strands == STRANDS_BETTER && reverse ? second[k] : first[k];
-        b->strand[at + i] = reverse ? -1 : 1;
-        if (!isfinite(b->score[at + i]))
-            return sn_error(SEQNET_ENUM, "%s: the score of a window is not a finite number", label(s->models[0]));
+        bool second = s->strands == STRANDS_BETTER && rank_of(s, w, n + i) > rank_of(s, w, i);
+        int k = second ? n + i : i;
+        if (!isfinite(w->score[k])) return sn_error(SEQNET_ENUM, "%s: the score of a window is not a finite number", label(s->models[0]));
+        b->score[at + i] = w->score[k];
+        b->rank[at + i] = rank_of(s, w, k);
+        b->strand[at + i] = second || s->strands == STRANDS_REVERSE ? -1 : 1;
+        b->passed[at + i] = s->kind == SN_SCAN_SITES && passes(s, b->codes + b->offset[at + i], w->score[k], w->logit[k]);
     }
     return 0;
 }
 
-/* A window without any known base is never a site: its score tells of the model, not of the genome. */
-static int call_windows(struct sn_scanner *s, struct sn_scan_batch *b, int at, int n, int worker) {
-    for (int i = at; i < at + n; i++) {
-        const uint8_t *codes = b->codes + b->offset[i];
-        b->passed[i] = passes(s, b->score[i]) && !all_unknown(s->alphabet, codes, s->windows.size);
-        if (b->passed[i] && s->single) SN_TRY(find_strand(s, worker, codes, &b->strand[i]));
-    }
+/* The strand that a combined score mostly comes from. */
+static int find_strand(struct sn_scanner *s, int worker, const uint8_t *codes, int8_t *strand) {
+    struct worker *w = &s->workers[worker];
+    for (int i = 0; i < 2; i++) memcpy(w->rows + i * s->windows.size, codes, (size_t)s->windows.size);
+    sn_revcomp(s->alphabet, w->rows + s->windows.size, s->windows.size);
+    SN_TRY(score_rows(s, s->single, worker, 2, 0));
+    *strand = rank_of(s, w, 1) > rank_of(s, w, 0) ? -1 : 1;
+    return 0;
+}
+
+static int score_tile(struct sn_scanner *s, struct sn_scan_batch *b, int at, int worker) {
+    struct worker *w = &s->workers[worker];
+    int n = b->n - at < s->rows ? b->n - at : s->rows;
+    for (int i = 0; i < n; i++) memcpy(w->rows + i * s->windows.size, b->codes + b->offset[at + i], (size_t)s->windows.size);
+    SN_TRY(score_windows(s, b, at, n, worker));
+    for (int i = at; i < at + n && s->single; i++)
+        if (b->passed[i]) SN_TRY(find_strand(s, worker, b->codes + b->offset[i], &b->strand[i]));
     return 0;
 }
 
@@ -385,11 +419,8 @@ static int run_tile(void *arg, int tile, int worker) {
     struct job *j = arg;
     if (tile == 0) return j->to_read ? sn_scan_reader_fill(j->reader, j->to_read) : 0;
     if (tile == 1) return j->to_write ? sn_scan_writer_batch(j->writer, j->to_write) : 0;
-    struct sn_scanner *s = j->s;
-    int at = (tile - 2) * s->rows, left = j->to_score->n - at;
-    if (worker == 0) SN_TRY(sn_check_cancel(s->rt.sink));
-    SN_TRY(score_windows(s, j->to_score, at, left < s->rows ? left : s->rows, worker));
-    return s->kind == SN_SCAN_SITES ? call_windows(s, j->to_score, at, left < s->rows ? left : s->rows, worker) : 0;
+    if (worker == 0) SN_TRY(sn_check_cancel(j->s->rt.sink));
+    return score_tile(j->s, j->to_score, (tile - 2) * j->s->rows, worker);
 }
 
 static void count_batch(struct sn_scanner *s, const struct sn_scan_batch *b, int64_t total) {
@@ -437,7 +468,9 @@ int sn_scanner_run(struct sn_scanner *s, const char *genome) {
     double begin = sn_time_wall();
     bool open = false;
     int rc = 0;
-    s->result = (seqnet_scan_result){.size = sizeof s->result, .threshold = s->threshold, .expected_false_per_mb = s->false_per_mb};
+    s->result = (seqnet_scan_result){.size = sizeof s->result,
+                                     .threshold = isnan(s->logit) ? s->threshold : finished(s, s->logit),
+                                     .expected_false_per_mb = s->false_per_mb};
     SN_GO(sn_scan_reader_open(genome, s->alphabet, &s->windows, s->region, s->regions_bed, &reader));
     SN_GO(sn_scan_writer_open(&writer, &wo, s->output));
     open = true;

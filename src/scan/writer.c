@@ -61,7 +61,7 @@ static int end_site(struct sn_scan_writer *w) {
     return sn_scan_output_write(w->out, line, (size_t)n);
 }
 
-static int extend_site(struct sn_scan_writer *w, const struct sn_scan_piece *p, int64_t start, float score, int8_t strand) {
+static int extend_site(struct sn_scan_writer *w, const struct sn_scan_piece *p, int64_t start, const struct sn_scan_batch *b, int at) {
     struct sn_scan_site *s = &w->site;
     int64_t end = p->padded ? p->contig : start + w->o.windows.size, summit = start + (end - start) / 2;
     if (s->open && (strcmp(w->contig, p->name) != 0 || start > s->end || start < s->start)) SN_TRY(end_site(w));
@@ -69,14 +69,15 @@ static int extend_site(struct sn_scan_writer *w, const struct sn_scan_piece *p, 
         free(w->contig);
         w->contig = sn_strdup(p->name);
         if (!w->contig) return SEQNET_ENOMEM;
-        *s = (struct sn_scan_site){true, start, end, summit, score, strand};
+        *s = (struct sn_scan_site){true, start, end, summit, b->score[at], b->rank[at], b->strand[at]};
         return 0;
     }
     s->end = end;
-    if (score > s->score) {
-        s->score = score;
+    if (b->rank[at] > s->rank) {
+        s->score = b->score[at];
+        s->rank = b->rank[at];
         s->summit = summit;
-        s->strand = strand;
+        s->strand = b->strand[at];
     }
     return 0;
 }
@@ -92,8 +93,7 @@ int sn_scan_writer_batch(struct sn_scan_writer *w, const struct sn_scan_batch *b
             sn_windows_interval(&w->o.windows, p->first + i, p->n_contig, p->contig, &start, &end);
             if (w->o.kind == SN_SCAN_TRACK) SN_TRY(write_interval(w, p, start, end, b->score[at]));
             if (w->o.kind == SN_SCAN_SITES) w->bases += (end < p->to ? end : p->to) - (start > p->from ? start : p->from);
-            if (w->o.kind == SN_SCAN_SITES && b->passed[at])
-                SN_TRY(extend_site(w, p, (p->first + i) * w->o.windows.stride, b->score[at], b->strand[at]));
+            if (w->o.kind == SN_SCAN_SITES && b->passed[at]) SN_TRY(extend_site(w, p, (p->first + i) * w->o.windows.stride, b, at));
         }
         if (p->first + p->n == p->n_contig) SN_TRY(end_site(w)); /* the contig's last window */
     }

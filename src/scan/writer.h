@@ -14,8 +14,8 @@ struct sn_scan_writer_options {
 struct sn_scan_site {
     bool open;
     int64_t start, end; /* of its windows */
-    int64_t summit;     /* middle of the window with the highest score, the first of equals */
-    float score;        /* of that window */
+    int64_t summit;     /* middle of the highest window, the first of equals */
+    float score, rank;  /* of that window */
     int8_t strand;
 };
 struct sn_scan_writer {

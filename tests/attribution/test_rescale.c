@@ -1,5 +1,5 @@
-/* DeepLIFT Rescale against hand-derived golden vectors (names G0..G10 as in the specification they were computed for): small graphs fed with values, in float
- * (1e-6 of max(1, value)) and in double (1e-9). */
+/* DeepLIFT Rescale against hand-derived golden vectors (names G0..G10 as in the specification they were computed for): small graphs fed
+ * with values, in float (1e-6 of max(1, value)) and in double (1e-9). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -200,7 +200,8 @@ START_TEST(g2_minimum_and_mlp) {
     struct toy t;
     struct answer a;
     toy_open(&t, 1, 2);
-    int x = after(&t, "flatten", 0), d = dense(&t, x, 1), r = after(&t, "relu", d), both = put(&t, "concatenate", 2, (int[]){x, r}), y = dense(&t, both, 1);
+    int x = after(&t, "flatten", 0), d = dense(&t, x, 1), r = after(&t, "relu", d), both = put(&t, "concatenate", 2, (int[]){x, r}),
+        y = dense(&t, both, 1);
     finish(&t, y);
     WEIGHTS(&t, d, 0, 1, -1);
     WEIGHTS(&t, y, 0, 1, 0, -1);
@@ -228,8 +229,8 @@ START_TEST(g2_minimum_and_mlp) {
         near_to(rows[i].act, (double)a.f, rows[i].f);
         near_to(rows[i].act, (double)a.f0, rows[i].f0);
         for (int k = 0; k < 3; k++)
-            ck_assert_msg(fabs((double)a.contribution[k] - rows[i].c[k]) <= TOLERANCE * fmax(1, fabs(rows[i].c[k])), "G2b %s: %.10g, expected %.10g",
-                          rows[i].act, (double)a.contribution[k], rows[i].c[k]);
+            ck_assert_msg(fabs((double)a.contribution[k] - rows[i].c[k]) <= TOLERANCE * fmax(1, fabs(rows[i].c[k])),
+                          "G2b %s: %.10g, expected %.10g", rows[i].act, (double)a.contribution[k], rows[i].c[k]);
         sn_graph_free(t.g);
     }
 }
@@ -284,7 +285,8 @@ START_TEST(g5_residual_and_overlapping_pools) {
     int mp = after(&t, "max_pooling1d", res);
     set(&t, mp, "pool_size", 3);
     set(&t, mp, "strides", 1);
-    int gm = after(&t, "global_max_pooling1d", res), fl = after(&t, "flatten", mp), all = put(&t, "concatenate", 2, (int[]){fl, gm}), y = dense(&t, all, 1);
+    int gm = after(&t, "global_max_pooling1d", res), fl = after(&t, "flatten", mp), all = put(&t, "concatenate", 2, (int[]){fl, gm}),
+        y = dense(&t, all, 1);
     finish(&t, y);
     WEIGHTS(&t, c, 0, 1, -.5);
     WEIGHTS(&t, c, 1, .1);
@@ -303,8 +305,9 @@ START_TEST(g6_quotients) {
     static const struct {
         const char *act;
         double a, b, rho;
-    } rows[] = {{"relu", 1.3, -.4, .764705882},  {"relu", -2, .7, .259259259}, {"sigmoid", 1.3, -.4, .22618979}, {"sigmoid", -2, .7, .203327722},
-                {"tanh", 1.3, -.4, .730395366}, {"tanh", -2, .7, .580887169}, {"sigmoid", .5, .5, .235003712}, {"tanh", .5, .5, .786447733}};
+    } rows[] = {{"relu", 1.3, -.4, .764705882},  {"relu", -2, .7, .259259259},   {"sigmoid", 1.3, -.4, .22618979},
+                {"sigmoid", -2, .7, .203327722}, {"tanh", 1.3, -.4, .730395366}, {"tanh", -2, .7, .580887169},
+                {"sigmoid", .5, .5, .235003712}, {"tanh", .5, .5, .786447733}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct toy t;
         struct answer a;

@@ -14,7 +14,7 @@ for name in train predict explain; do
     ${CC:-cc} -std=c11 -Wall -Wextra -Werror $flag "$here/$name.c" -o $name $(pkg-config --define-variable=prefix="$stage$prefix" --cflags --libs seqnet)
 done
 ./train "$here/tiny.yaml" model.seqnet
-./predict model.seqnet TTGACTCATTGACTCAGGCA TTGACCCATTGGCTCAGGCA
+./predict model.seqnet TTGACTCATTGACTCAGGCA CCGTAAGCTTCAGGATTTCC
 ./explain model.seqnet TTGACTCATTGACTCAGGCA
 # the installed program finds its library and its architectures by itself
 LD_LIBRARY_PATH='' "$stage$bindir/seqnet" info cnn | grep -q '^architecture: cnn$'

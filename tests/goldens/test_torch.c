@@ -1,5 +1,5 @@
-/* PyTorch goldens (torch_goldens.py): logits, loss, every gradient, 10 steps of SGD, Nesterov and Adam, by max-norm per tensor. Compiled for the float library
- * (1e-5; Adam left to the double one, its square roots magnify rounding) and the double oracle (1e-9). */
+/* PyTorch goldens (torch_goldens.py): logits, loss, every gradient, 10 steps of SGD, Nesterov and Adam, by max-norm per tensor. Compiled
+ * for the float library (1e-5; Adam left to the double one, its square roots magnify rounding) and the double oracle (1e-9). */
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -92,7 +92,8 @@ static void check_tensors(const struct golden *g, const char *what, const sn_rea
 }
 
 static void open_data(struct golden *g) {
-    json_t *seqs = json_object_get(g->json, "sequences"), *t = json_object_get(g->json, "targets"), *params = json_object_get(g->json, "parameters"), *v;
+    json_t *seqs = json_object_get(g->json, "sequences"), *t = json_object_get(g->json, "targets"),
+           *params = json_object_get(g->json, "parameters"), *v;
     const struct sn_alphabet *dna = sn_alphabet_find("dna");
     const char *key;
     g->n = (int)json_array_size(seqs);
@@ -169,8 +170,10 @@ START_TEST(forward_and_gradients) {
     sn_real *z = calloc((size_t)(g.n * g.tasks), sizeof *z);
     ck_assert_int_eq(sn_session_output(g.session, 0, true, z), 0);
     for (int i = 0; i < g.n * g.tasks; i++) {
-        double w = json_number_value(json_array_get(json_array_get(json_object_get(g.json, "logits"), (size_t)(i / g.tasks)), (size_t)(i % g.tasks)));
-        ck_assert_msg(fabs((double)z[i] - w) <= TOLERANCE * fmax(1, fabs(w)), "%s: logit %d is %.9g, expected %.9g", g.name, i, (double)z[i], w);
+        double w = json_number_value(
+            json_array_get(json_array_get(json_object_get(g.json, "logits"), (size_t)(i / g.tasks)), (size_t)(i % g.tasks)));
+        ck_assert_msg(fabs((double)z[i] - w) <= TOLERANCE * fmax(1, fabs(w)), "%s: logit %d is %.9g, expected %.9g", g.name, i,
+                      (double)z[i], w);
     }
     free(z);
     check_tensors(&g, "gradients", sn_plan_grads(g.plan));
@@ -187,14 +190,29 @@ static void optimize(struct golden *g, enum rule rule) {
     double lr = json_number_value(json_object_get(doc, "learning_rate"));
     double alr = json_number_value(json_object_get(a, "learning_rate")), b1 = json_number_value(json_object_get(a, "beta_1"));
     double b2 = json_number_value(json_object_get(a, "beta_2")), eps = json_number_value(json_object_get(a, "epsilon"));
-    sn_real *m = calloc((size_t)n, sizeof *m), *v = calloc((size_t)n, sizeof *v), *w = sn_plan_params(g->plan), *grad = sn_plan_grads(g->plan);
+    sn_real *m = calloc((size_t)n, sizeof *m), *v = calloc((size_t)n, sizeof *v), *w = sn_plan_params(g->plan),
+            *grad = sn_plan_grads(g->plan);
     for (int i = 1; i <= 10; i++) {
         gradients(g);
         if (rule == ADAM)
-            k->adam(&(struct sn_adam){.n = n, .w = w, .m = m, .v = v, .g = grad, .gscale = 1, .lr_t = alr * sqrt(1 - pow(b2, i)) / (1 - pow(b1, i)),
-                                      .b1 = b1, .b2 = b2, .eps = eps});
+            k->adam(&(struct sn_adam){.n = n,
+                                      .w = w,
+                                      .m = m,
+                                      .v = v,
+                                      .g = grad,
+                                      .gscale = 1,
+                                      .lr_t = alr * sqrt(1 - pow(b2, i)) / (1 - pow(b1, i)),
+                                      .b1 = b1,
+                                      .b2 = b2,
+                                      .eps = eps});
         else
-            k->sgd(&(struct sn_sgd){.n = n, .w = w, .v = v, .g = grad, .gscale = 1, .lr = lr, .momentum = rule == NESTEROV ? 0.9 : 0,
+            k->sgd(&(struct sn_sgd){.n = n,
+                                    .w = w,
+                                    .v = v,
+                                    .g = grad,
+                                    .gscale = 1,
+                                    .lr = lr,
+                                    .momentum = rule == NESTEROV ? 0.9 : 0,
                                     .nesterov = rule == NESTEROV});
         ck_assert_int_eq(sn_plan_prepare(g->plan, g->pool), 0);
     }

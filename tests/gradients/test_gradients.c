@@ -1,5 +1,5 @@
-/* Every op's gradients against central differences, in double: parameters (on codes, fused and not) and inputs (fed as values). Inputs of relu and max
- * pooling are kept 1e-3 away from kinks and ties. Walks the op table: an op without a net, a rule or a help line fails. */
+/* Every op's gradients against central differences, in double: parameters (on codes, fused and not) and inputs (fed as values). Inputs of
+ * relu and max pooling are kept 1e-3 away from kinks and ties. Walks the op table: an op without a net, a rule or a help line fails. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,8 @@ struct problem {
 };
 
 static double loss_of(struct problem *p, bool gradient) {
-    struct sn_batch b = {.n = ROWS, .codes = p->codes, .code_row = p->net->longest, .values = p->on_values ? p->values : NULL, .len = p->len};
+    struct sn_batch b = {
+        .n = ROWS, .codes = p->codes, .code_row = p->net->longest, .values = p->on_values ? p->values : NULL, .len = p->len};
     double loss = 0;
     ck_assert_int_eq(sn_plan_set_params(p->plan, p->params), 0);
     ck_assert_msg(sn_session_forward(p->session, &b, 3) == 0, "%s: %s", p->net->name, seqnet_errmsg());
@@ -107,7 +108,8 @@ static bool is_clear(struct problem *p) {
     ck_assert_int_eq(sn_plan_create(g, &p->backend, &o, &plan), 0);
     ck_assert_int_eq(sn_plan_set_params(plan, p->params), 0);
     ck_assert_int_eq(sn_session_create(plan, NULL, &s), 0);
-    struct sn_batch b = {.n = ROWS, .codes = p->codes, .code_row = p->net->longest, .values = p->on_values ? p->values : NULL, .len = p->len};
+    struct sn_batch b = {
+        .n = ROWS, .codes = p->codes, .code_row = p->net->longest, .values = p->on_values ? p->values : NULL, .len = p->len};
     ck_assert_int_eq(sn_session_forward(s, &b, 0), 0);
     bool clear = true;
     for (int i = 1; i < g->n_nodes && clear; i++) clear = node_is_clear(s, g, &g->nodes[i], p->len);
@@ -131,8 +133,8 @@ static void compare(struct problem *p, const char *what, sn_real *x, const sn_re
         if (d > worst) worst = d, at = i;
     }
     double relative = worst / fmax(largest, 1e-3);
-    ck_assert_msg(relative <= TOLERANCE, "%s: gradient of %s differs by %.3g of the largest (element %lld of %lld)", p->net->name, what, relative,
-                  (long long)at, (long long)n);
+    ck_assert_msg(relative <= TOLERANCE, "%s: gradient of %s differs by %.3g of the largest (element %lld of %lld)", p->net->name, what,
+                  relative, (long long)at, (long long)n);
 }
 
 static void check_weights(struct problem *p) {

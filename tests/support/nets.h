@@ -23,6 +23,8 @@ enum sn_task_kind net_kind(const char *loss);
 int net_arch(const struct net *n, struct sn_arch **out);
 /* Random parameters (normal, sd 0.6; variances positive) for a graph. Free with free(). */
 sn_real *net_params(const struct sn_graph *g, uint64_t seed);
+/* Random parameters as a fresh model has them (Glorot uniform kernels, times `gain`), biases normal with sd 0.1. */
+sn_real *net_fresh_params(const struct sn_graph *g, uint64_t seed, double gain);
 /* Rows of random codes (n, longest): mostly A C G T, some N and IUPAC; len gets the rows' lengths (varying when length is 0). */
 void net_rows(const struct net *n, const struct sn_graph *g, uint64_t seed, int rows, uint8_t *codes, int32_t *len);
 /* Targets that fit the net's loss, some missing. Returns how many are there. */

@@ -50,6 +50,7 @@ static inline struct sn_model *net_make(const char *text, enum sn_task_kind kind
     ck_ok(sn_arch_bind(a, kind, tasks, 50, 50));
     ck_ok(sn_model_create(a, &m));
     ck_ok(sn_model_init(m, seed));
+    m->kind = kind;
     sn_stream_init(&s, seed, 77, 0);
     for (int64_t i = 0; i < a->graph->n_params; i++)
         m->params[i] = (sn_real)(gain * (double)m->params[i] + 0.1 * (sn_stream_unit(&s) - 0.5));

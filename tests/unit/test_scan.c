@@ -211,8 +211,11 @@ static seqnet_scan_result scan(const struct sn_runtime *r, struct sn_model *cons
     return result;
 }
 
-/* Scores of one window, by a scorer of its own: per strand mode. */
-static float score_window(struct sn_model *const *m, int n, int strand, int task, const uint8_t *codes, int64_t size, bool rc) {
+/* Score and logit of one window, by a scorer of its own. */
+struct value {
+    float score, logit;
+};
+static struct value score_window(struct sn_model *const *m, int n, int strand, int task, const uint8_t *codes, int64_t size, bool rc) {
     struct sn_scorer_options o = {.max_len = size, .workers = 1, .strand = strand, .backend = &net_backend};
     struct sn_scorer *s;
     uint8_t row[64];
@@ -221,17 +224,19 @@ static float score_window(struct sn_model *const *m, int n, int strand, int task
     if (rc) sn_revcomp(m[0]->arch->alphabet, row, size);
     ck_ok(sn_scorer_create(m, n, &o, &s));
     ck_ok(sn_scorer_run(s, 0, 1, row, size, NULL, v));
+    struct value out = {.logit = v[task]};
     ck_ok(sn_scorer_finish(s, 1, v));
+    out.score = v[task];
     sn_scorer_free(s);
-    return v[task];
+    return out;
 }
 
 enum mode { COMBINED, BETTER, FWD, REV };
 
-static float expected_score(struct sn_model *const *m, int n, enum mode mode, int task, const uint8_t *codes, int64_t size) {
+static struct value expected_value(struct sn_model *const *m, int n, enum mode mode, int task, const uint8_t *codes, int64_t size) {
     if (mode == COMBINED) return score_window(m, n, -1, task, codes, size, false);
-    float f = score_window(m, n, 0, task, codes, size, false), r = score_window(m, n, 0, task, codes, size, true);
-    return mode == FWD ? f : mode == REV ? r : f > r ? f : r;
+    struct value f = score_window(m, n, 0, task, codes, size, false), r = score_window(m, n, 0, task, codes, size, true);
+    return mode == FWD ? f : mode == REV ? r : f.score > r.score ? f : r;
 }
 
 /* Every line of a track is one window with the score that the scorer gives it. */
@@ -251,7 +256,7 @@ static void check_track(const char *path, struct sn_model *const *m, int n, enum
             ck_assert_str_eq(v[at].chrom, name);
             ck_assert_int_eq(v[at].start, a);
             ck_assert_int_eq(v[at].end, b);
-            ck_assert_str_eq(v[at].value, sn_format_f32(expected_score(m, n, mode, task, codes, w.size), value));
+            ck_assert_str_eq(v[at].value, sn_format_f32(expected_value(m, n, mode, task, codes, w.size).score, value));
         }
     }
     ck_assert_int_eq(at, count);
@@ -335,8 +340,9 @@ END_TEST
 
 /* ---- sites ---- */
 
-/* Naive: walk all windows of a contig, join those that pass and overlap or touch. */
-static int naive_sites(struct sn_model *const *m, enum mode mode, struct sn_windows w, float threshold, struct line *v) {
+/* Naive: walk all windows of a contig, join those that pass (a score of at least `threshold`, or a logit above `logit`) and overlap or
+ * touch. */
+static int naive_sites(struct sn_model *const *m, enum mode mode, struct sn_windows w, float threshold, float logit, struct line *v) {
     int n = 0;
     for (int c = 0; c < CONTIGS; c++) {
         bool open = false;
@@ -347,26 +353,39 @@ static int naive_sites(struct sn_model *const *m, enum mode mode, struct sn_wind
             bool known = false;
             window_codes(c, start, w.size, codes);
             for (int64_t k = 0; k < w.size; k++) known |= codes[k] && (codes[k] & 15) != 15;
-            float p = expected_score(m, 1, mode, 0, codes, w.size);
-            if (p < threshold || !known) continue;
+            struct value p = expected_value(m, 1, mode, 0, codes, w.size);
+            if (!(p.score >= threshold || p.logit > logit) || !known) continue;
             if (!open || start > v[n - 1].end) {
                 snprintf(v[n].chrom, sizeof v[n].chrom, "c%d", c);
                 v[n++].start = start;
-                open = true;
-                best = -1;
+                best = -INFINITY;
             }
+            open = true;
             struct line *l = &v[n - 1];
             l->end = end;
-            if (p <= best) continue;
-            best = p;
-            sn_format_f32(p, l->value);
-            l->score = (int)((double)p * 1000 + 0.5);
+            if (p.logit <= best) continue;
+            best = p.logit;
+            sn_format_f32(p.score, l->value);
+            l->score = (int)((double)p.score * 1000 + 0.5);
             l->summit = start + (end - start) / 2 - l->start;
-            float f = score_window(m, 1, 0, 0, codes, w.size, false), r = score_window(m, 1, 0, 0, codes, w.size, true);
-            l->strand = mode == FWD ? '+' : mode == REV ? '-' : r > f ? '-' : '+';
+            struct value f = score_window(m, 1, 0, 0, codes, w.size, false), r = score_window(m, 1, 0, 0, codes, w.size, true);
+            l->strand = mode == FWD ? '+' : mode == REV ? '-' : r.logit > f.logit ? '-' : '+';
         }
     }
     return n;
+}
+
+static void same_sites(const struct line *want, int n, const struct line *got, int count) {
+    ck_assert_int_eq(n, count);
+    for (int i = 0; i < n; i++) {
+        ck_assert_str_eq(want[i].chrom, got[i].chrom);
+        ck_assert_str_eq(want[i].value, got[i].value);
+        ck_assert_int_eq(want[i].start, got[i].start);
+        ck_assert_int_eq(want[i].end, got[i].end);
+        ck_assert_int_eq(want[i].strand, got[i].strand);
+        ck_assert_int_eq(want[i].score, got[i].score);
+        ck_assert_int_eq(want[i].summit, got[i].summit);
+    }
 }
 
 START_TEST(sites) {
@@ -386,20 +405,11 @@ START_TEST(sites) {
                 o.stride = 3 + k * 9;
                 struct sn_windows w = {20, o.stride};
                 seqnet_scan_result r = scan(&rt, &m, 1, &o, fa);
-                int n = naive_sites(&m, mode, w, (float)o.threshold, want), count = read_lines(out, got, 400);
-                ck_assert_int_eq(n, count);
+                int n = naive_sites(&m, mode, w, (float)o.threshold, INFINITY, want), count = read_lines(out, got, 400);
+                same_sites(want, n, got, count);
                 ck_assert_int_eq(r.sites, n);
                 total += n;
-                for (int i = 0; i < n; i++) {
-                    ck_assert_str_eq(want[i].chrom, got[i].chrom);
-                    ck_assert_str_eq(want[i].value, got[i].value);
-                    ck_assert_int_eq(want[i].start, got[i].start);
-                    ck_assert_int_eq(want[i].end, got[i].end);
-                    ck_assert_int_eq(want[i].strand, got[i].strand);
-                    ck_assert_int_eq(want[i].score, got[i].score);
-                    ck_assert_int_eq(want[i].summit, got[i].summit);
-                    minus += want[i].strand == '-';
-                }
+                for (int i = 0; i < n; i++) minus += want[i].strand == '-';
             }
         sn_model_unref(m);
     }
@@ -409,7 +419,7 @@ END_TEST
 
 static void calibrate(struct sn_model *m) {
     static const double level[] = {0.5, 0.9, 0.99};
-    static const float quantile[] = {0.4f, 0.55f, 0.6f};
+    static const float quantile[] = {-0.405465f, 0.2006707f, 0.4054651f}; /* logits of 0.4, 0.55, 0.6 */
     m->n_quantiles = 3;
     m->quantile_level = sn_calloc(3, sizeof *m->quantile_level);
     m->quantile = sn_calloc(3, sizeof *m->quantile);
@@ -418,6 +428,7 @@ static void calibrate(struct sn_model *m) {
 }
 
 START_TEST(false_positive_rate) {
+    static struct line want[400], got[400];
     const char *fa = make_genome("g.fa"), *out = temp_path("o.bed");
     struct sn_model *m = net_make(AVERAGE, SN_TASK_BINARY, 1, 11, 2);
     struct sn_scanner *s;
@@ -426,10 +437,12 @@ START_TEST(false_positive_rate) {
     ck_error(sn_scanner_create(&rt, &m, 1, &o, &s), SEQNET_EDATA, "no calibration table");
     calibrate(m);
     seqnet_scan_result r = scan(&rt, &m, 1, &o, fa);
-    ck_assert_float_eq((float)r.threshold, 0.55f);
+    ck_assert_double_eq_tol(r.threshold, 0.55, 1e-6);
+    same_sites(want, naive_sites(&m, COMBINED, (struct sn_windows){20, 5}, INFINITY, 0.2006707f, want), got, read_lines(out, got, 400));
+    ck_assert_int_gt(r.sites, 0);
     ck_assert_double_eq_tol(r.expected_false_per_mb, 0.1 * 1e6 / 5, 1e-6);
     o.fpr = 0.05; /* the next stricter level */
-    ck_assert_float_eq((float)scan(&rt, &m, 1, &o, fa).threshold, 0.6f);
+    ck_assert_double_eq_tol(scan(&rt, &m, 1, &o, fa).threshold, 0.6, 1e-6);
     o.fpr = 0.001;
     ck_error(sn_scanner_create(&rt, &m, 1, &o, &s), SEQNET_EDATA, "the least it can tell is 0.01");
     o.fpr = NAN;
@@ -558,6 +571,32 @@ START_TEST(compressed_with_index) {
 }
 END_TEST
 
+/* Where probabilities saturate, logits still tell the best window and what is above the calibrated level. */
+START_TEST(saturated_sites) {
+    static struct line want[400], got[400];
+    const char *fa = make_genome("g.fa"), *out = temp_path("o.bed");
+    struct sn_model *m = net_make(AVERAGE, SN_TASK_BINARY, 1, 11, 9);
+    m->params[m->arch->graph->n_params - 1] = 100; /* the bias of the output: every score is 1 */
+    seqnet_scan_options o = options(out);
+    struct sn_windows w = {20, 5};
+    o.threshold = 1;
+    scan(&rt, &m, 1, &o, fa);
+    int n = naive_sites(&m, COMBINED, w, 1, INFINITY, want);
+    same_sites(want, n, got, read_lines(out, got, 400));
+    calibrate(m);
+    uint8_t codes[64];
+    window_codes(0, 50, 20, codes);
+    m->quantile[2] = score_window(&m, 1, -1, 0, codes, 20, false).logit;
+    o.threshold = NAN;
+    o.fpr = 0.01;
+    scan(&rt, &m, 1, &o, fa);
+    int above = naive_sites(&m, COMBINED, w, INFINITY, m->quantile[2], want);
+    same_sites(want, above, got, read_lines(out, got, 400));
+    ck_assert(above > 0 && above != n);
+    sn_model_unref(m);
+}
+END_TEST
+
 START_TEST(no_sites) {
     const char *fa = make_genome("g.fa"), *out = temp_path("o.bed.gz");
     struct sn_model *m = net_make(AVERAGE, SN_TASK_BINARY, 1, 11, 2);
@@ -655,6 +694,7 @@ int main(void) {
     tcase_add_test(files, bad_regions);
     tcase_add_test(files, compressed_with_index);
     tcase_add_test(files, no_sites);
+    tcase_add_test(files, saturated_sites);
     tcase_add_test(files, bad_options);
     tcase_add_test(files, failing_runs);
     suite_add_tcase(s, pure);

@@ -13,12 +13,12 @@
 
 #define SN_FB SN_LANES
 #define SN_CODES_ENTRIES 64
-#define SN_CODES_GROUP 64    /* pairs of taps worked on at a time */
-#define SN_CODES_Q 256       /* outputs worked on at a time, forward */
-#define SN_CODES_Q_GRAD 2048 /* the same for the gradient */
-#define SN_CODES_SPAN 2048   /* positions of a span on the stack */
-#define SN_CODES_NONE 255    /* symbol: expand on the spot */
-#define SN_CODES_FLAG 0xffff /* place of such a symbol */
+#define SN_CODES_GROUP 64         /* pairs of taps worked on at a time */
+#define SN_CODES_Q 256            /* outputs worked on at a time, forward */
+#define SN_CODES_SUMS (512 << 10) /* bytes of gradient sums worked on at a time, unless one block of filters has more */
+#define SN_CODES_SPAN 2048        /* positions of a span on the stack */
+#define SN_CODES_NONE 255         /* symbol: expand on the spot */
+#define SN_CODES_FLAG 0xffff      /* place of such a symbol */
 #if defined __AVX512F__
 #define SN_CODES_P 8 /* outputs whose sums are held in registers */
 #else
@@ -303,19 +303,22 @@ static void SN_T(codes_pool_fwd)(const struct sn_codes_pool_fwd *a) {
 
 /* ---- gradient of the filters ------------------------------------------------------------------------------------------------------- */
 
-/* Sums in the form of a block's tables, then the span. */
-static size_t SN_T(codes_grad_ws)(const struct sn_conv *s) {
-    const struct sn_codes_work k = SN_T(codes_work)(s);
-    size_t sums = (size_t)sn_imin(k.pairs, SN_CODES_GROUP) * (size_t)k.entries * SN_FB * sizeof(sn_real);
-    return sums + SN_T(codes_span_size)(s, SN_CODES_Q_GRAD) * (sizeof(uint16_t) + 1);
+/* Sums of a block of filters and a group of pairs, in the form of its tables. */
+static size_t SN_T(codes_block_sums)(const struct sn_codes_work *k) {
+    return (size_t)sn_imin(k->pairs, SN_CODES_GROUP) * (size_t)k->entries * SN_FB;
 }
 
-static struct sn_codes_work SN_T(codes_grad_work)(const struct sn_conv *s, const struct sn_codes *in, void *ws) {
-    struct sn_codes_work k = SN_T(codes_work)(s);
-    k.in = in;
-    k.at = (uint16_t *)((sn_real *)ws + (int64_t)sn_imin(k.pairs, SN_CODES_GROUP) * k.entries * SN_FB);
-    k.sym = (uint8_t *)(k.at + SN_T(codes_span_size)(s, SN_CODES_Q_GRAD));
-    return k;
+/* Blocks whose sums are held at the same time. */
+static int SN_T(codes_held)(const struct sn_codes_work *k) {
+    int64_t n = (int64_t)(SN_CODES_SUMS / (SN_T(codes_block_sums)(k) * sizeof(sn_real)));
+    return n < 1 ? 1 : sn_imin(n, k->blocks);
+}
+
+/* The sums, then the span. */
+static size_t SN_T(codes_grad_ws)(const struct sn_conv *s) {
+    const struct sn_codes_work k = SN_T(codes_work)(s);
+    size_t sums = (size_t)SN_T(codes_held)(&k) * SN_T(codes_block_sums)(&k) * sizeof(sn_real);
+    return sums + SN_T(codes_span_size)(s, SN_CODES_Q) * (sizeof(uint16_t) + 1);
 }
 
 /* dw += lut*dy for both taps of pair g at position pos, m filters from f0 on. */
@@ -331,16 +334,16 @@ static void SN_T(codes_grad_slow)(const struct sn_codes_work *k, int g, int64_t 
     }
 }
 
-/* Gradients dy of the block's m filters (SN_FB values) at output q. */
-static void SN_T(codes_grad_add)(const struct sn_codes_work *k, const struct sn_codes_part *u, sn_real *sums, int64_t q, const sn_real *dy,
-                                 int m, sn_real *dw) {
+/* Gradients of the block's filters at output q. */
+static inline void SN_T(codes_grad_add)(const struct sn_codes_work *k, const struct sn_codes_part *u, sn_real *sums, int64_t q,
+                                        const sn_vec dy[SN_FB_VEC], sn_real *dw) {
     int64_t pos = q * k->s->stride - k->s->pad + 2 * u->g0, step = (int64_t)k->entries * SN_FB, half = (int64_t)k->symbols * SN_FB;
     const uint16_t *at = k->at + (pos - k->first);
     sn_vec d[SN_FB_VEC];
-    for (int h = 0; h < SN_FB_VEC; h++) d[h] = *(const sn_vec *)(dy + h * SN_VEC);
+    for (int h = 0; h < SN_FB_VEC; h++) d[h] = dy[h];
     for (int g = 0; g < u->pairs; g++, at += 2, sums += step) {
         if (k->special && SN_T(codes_flag)(k, at)) {
-            SN_T(codes_grad_slow)(k, u->g0 + g, pos + 2 * g, dy, u->block * SN_FB, m, dw);
+            SN_T(codes_grad_slow)(k, u->g0 + g, pos + 2 * g, (const sn_real *)dy, u->block * SN_FB, SN_T(codes_filters)(k, u->block), dw);
             continue;
         }
         for (int h = 0; h < SN_FB_VEC; h++) *(sn_vec *)(sums + at[0] + h * SN_VEC) += d[h];
@@ -366,71 +369,84 @@ static void SN_T(codes_grad_flush)(const struct sn_codes_work *k, const struct s
         SN_T(codes_grad_flush_tap)(k, u->block, t, sums + (int64_t)(t / 2 - u->g0) * k->entries * SN_FB, dw);
 }
 
-/* Makes the span of outputs [q, q + nq) for the group of pairs. */
-static void SN_T(codes_grad_span)(struct sn_codes_work *k, const struct sn_codes_part *u, int row, int64_t q, int nq) {
-    SN_T(codes_span)(k, row, q * k->s->stride - k->s->pad + 2 * u->g0, (int64_t)(nq - 1) * k->s->stride + 2 * u->pairs);
+/* What the gradient is summed over: outputs of the convolution, or, with `pool`, windows of `size` outputs every `stride`. */
+struct sn_codes_grad {
+    const struct sn_t3 *dy;
+    const struct sn_codes_pool_bwd *pool; /* NULL: none */
+    int size, stride;
+    sn_real *dw;
+};
+
+/* Outputs [q0, q1) of a block. */
+static void SN_T(codes_grad_outputs)(const struct sn_codes_work *k, const struct sn_codes_part *u, const struct sn_codes_grad *a,
+                                     sn_real *sums, int64_t q0, int64_t q1) {
+    int m = SN_T(codes_filters)(k, u->block);
+    const sn_real *dy = sn_row(a->dy, k->row) + u->block * SN_FB;
+    sn_vec d[SN_FB_VEC] = {0};
+    for (int64_t q = q0; q < q1; q++) {
+        memcpy(d, dy + q * a->dy->ld, (size_t)m * sizeof *dy);
+        SN_T(codes_grad_add)(k, u, sums, q, d, a->dw);
+    }
 }
 
-/* One block of filters and group of pairs of one row. */
-static void SN_T(codes_grad_row)(struct sn_codes_work *k, const struct sn_codes_part *u, const struct sn_t3 *dy, int row, sn_real *sums,
-                                 sn_real *dw) {
-    int m = SN_T(codes_filters)(k, u->block);
-    int64_t len = dy->len[row];
-    sn_real d[SN_FB] = {0};
-    memset(sums, 0, (size_t)u->pairs * (size_t)k->entries * SN_FB * sizeof *sums);
-    for (int64_t q0 = 0; q0 < len; q0 += SN_CODES_Q_GRAD) {
-        int nq = sn_imin(len - q0, SN_CODES_Q_GRAD);
-        SN_T(codes_grad_span)(k, u, row, q0, nq);
-        for (int64_t q = q0; q < q0 + nq; q++) {
-            memcpy(d, sn_row(dy, row) + q * dy->ld + u->block * SN_FB, (size_t)m * sizeof *d);
-            SN_T(codes_grad_add)(k, u, sums, q, d, m, dw);
+/* Window w of a block: filters with the same winner go together; the others get 0 there, which adds nothing. */
+static void SN_T(codes_grad_window)(const struct sn_codes_work *k, const struct sn_codes_part *u, const struct sn_codes_grad *a,
+                                    sn_real *sums, int64_t w) {
+    int m = SN_T(codes_filters)(k, u->block), f0 = u->block * SN_FB;
+    const sn_real *y = sn_row(&a->pool->y, k->row) + w * a->pool->y.ld + f0;
+    const uint8_t *win = a->pool->win + k->row * a->pool->win_row + w * k->s->cout + f0;
+    sn_int at[SN_FB]; /* winner, -1: no gradient, or done */
+    sn_real value[SN_FB] = {0};
+    memcpy(value, sn_row(a->dy, k->row) + w * a->dy->ld + f0, (size_t)m * sizeof *value);
+    for (int f = 0; f < SN_FB; f++) at[f] = f < m && y[f] > 0 ? win[f] : -1;
+    bool few = a->size <= SN_FB / 2; /* go through the offsets, else through the filters */
+    for (int n = 0; n < (few ? a->size : m); n++) {
+        sn_int winner = few ? n : at[n];
+        if (winner < 0) continue;
+        sn_vec d[SN_FB_VEC];
+        for (int h = 0; h < SN_FB_VEC; h++) {
+            sn_ivec *lane = (sn_ivec *)(at + h * SN_VEC), same = *lane == winner;
+            d[h] = (sn_vec)(*(const sn_ivec *)(value + h * SN_VEC) & same);
+            *lane |= same;
+        }
+        SN_T(codes_grad_add)(k, u, sums, w * a->stride + winner, d, a->dw);
+    }
+}
+
+/* Of the row: blocks [b0, b1) and the group of pairs from g0 on. */
+static void SN_T(codes_grad_row)(struct sn_codes_work *k, const struct sn_codes_grad *a, int row, int g0, int b0, int b1, sn_real *sums) {
+    struct sn_codes_part u = {.g0 = g0, .pairs = sn_imin(k->pairs - g0, SN_CODES_GROUP)};
+    size_t block = SN_T(codes_block_sums)(k);
+    int most = (SN_CODES_Q - a->size) / a->stride + 1;
+    int64_t len = a->dy->len[row], stride = k->s->stride;
+    memset(sums, 0, (size_t)(b1 - b0) * block * sizeof *sums);
+    for (int64_t w0 = 0; w0 < len; w0 += most) {
+        int64_t w1 = w0 + most < len ? w0 + most : len, q0 = w0 * a->stride, q1 = (w1 - 1) * a->stride + a->size;
+        SN_T(codes_span)(k, row, q0 * stride - k->s->pad + 2 * g0, (q1 - q0 - 1) * stride + 2 * u.pairs);
+        for (u.block = b0; u.block < b1; u.block++) {
+            sn_real *to = sums + (size_t)(u.block - b0) * block;
+            if (!a->pool) SN_T(codes_grad_outputs)(k, &u, a, to, q0, q1);
+            for (int64_t w = w0; a->pool && w < w1; w++) SN_T(codes_grad_window)(k, &u, a, to, w);
         }
     }
-    SN_T(codes_grad_flush)(k, u, sums, dw);
+    for (u.block = b0; u.block < b1; u.block++) SN_T(codes_grad_flush)(k, &u, sums + (size_t)(u.block - b0) * block, a->dw);
+}
+
+static void SN_T(codes_grad)(const struct sn_conv *s, const struct sn_codes *in, const struct sn_codes_grad *a, void *ws) {
+    struct sn_codes_work k = SN_T(codes_work)(s);
+    int held = SN_T(codes_held)(&k);
+    sn_real *sums = ws;
+    k.in = in;
+    k.at = (uint16_t *)(sums + (size_t)held * SN_T(codes_block_sums)(&k));
+    k.sym = (uint8_t *)(k.at + SN_T(codes_span_size)(s, SN_CODES_Q));
+    for (int i = 0; i < in->n; i++)
+        for (int g = 0; g < k.pairs; g += SN_CODES_GROUP)
+            for (int b = 0; b < k.blocks; b += held) SN_T(codes_grad_row)(&k, a, i, g, b, sn_imin(b + held, k.blocks), sums);
 }
 
 static void SN_T(codes_bwd_filter)(const struct sn_codes_bwd_filter *a) {
-    struct sn_codes_work k = SN_T(codes_grad_work)(&a->s, &a->in, a->ws);
-    for (int i = 0; i < a->in.n; i++)
-        for (int g = 0; g < k.pairs; g += SN_CODES_GROUP)
-            for (int b = 0; b < k.blocks; b++) {
-                const struct sn_codes_part u = {.block = b, .g0 = g, .pairs = sn_imin(k.pairs - g, SN_CODES_GROUP)};
-                SN_T(codes_grad_row)(&k, &u, &a->dy, i, a->ws, a->dw);
-            }
-}
-
-/* Gradients of one window: filters with the same winner go together, the others of the block get 0 there, which adds nothing. */
-static void SN_T(codes_pool_grad_window)(const struct sn_codes_work *k, const struct sn_codes_part *u, sn_real *sums, int64_t q0,
-                                         const sn_real *y, const sn_real *dy, const uint8_t *win, sn_real *dw) {
-    int m = SN_T(codes_filters)(k, u->block);
-    int32_t at[SN_FB]; /* winner, -1: no gradient, or done */
-    sn_real g[SN_FB] = {0}, d[SN_FB];
-    memcpy(g, dy, (size_t)m * sizeof *g);
-    for (int f = 0; f < SN_FB; f++) at[f] = f < m && y[f] > 0 ? win[f] : -1;
-    for (int f = 0; f < m; f++) {
-        int32_t winner = at[f];
-        if (winner < 0) continue;
-        for (int j = 0; j < SN_FB; j++) {
-            int32_t same = -(int32_t)(at[j] == winner);
-            d[j] = same ? g[j] : 0;
-            at[j] |= same;
-        }
-        SN_T(codes_grad_add)(k, u, sums, q0 + winner, d, m, dw);
-    }
-}
-
-static void SN_T(codes_pool_grad_row)(struct sn_codes_work *k, const struct sn_codes_part *u, const struct sn_codes_pool_bwd *a, int row,
-                                      sn_real *sums) {
-    int f0 = u->block * SN_FB, most = (SN_CODES_Q_GRAD - a->pool) / a->pool_stride + 1;
-    memset(sums, 0, (size_t)u->pairs * (size_t)k->entries * SN_FB * sizeof *sums);
-    for (int64_t w0 = 0; w0 < a->y.len[row]; w0 += most) {
-        int nw = sn_imin(a->y.len[row] - w0, most);
-        SN_T(codes_grad_span)(k, u, row, w0 * a->pool_stride, (nw - 1) * a->pool_stride + a->pool);
-        for (int64_t w = w0; w < w0 + nw; w++) SN_T(codes_pool_grad_window)
-        (k, u, sums, w * a->pool_stride, sn_row(&a->y, row) + w * a->y.ld + f0, sn_row(&a->dy, row) + w * a->dy.ld + f0,
-         a->win + row * a->win_row + w * a->s.cout + f0, a->dw);
-    }
-    SN_T(codes_grad_flush)(k, u, sums, a->dw);
+    const struct sn_codes_grad g = {.dy = &a->dy, .size = 1, .stride = 1, .dw = a->dw};
+    SN_T(codes_grad)(&a->s, &a->in, &g, a->ws);
 }
 
 /* As bias_grad: one chain per row from zero, rows added in order. */
@@ -450,14 +466,8 @@ static void SN_T(codes_pool_bias_grad)(const struct sn_codes_pool_bwd *a) {
 
 static void SN_T(codes_pool_bwd)(const struct sn_codes_pool_bwd *a) {
     if (a->db) SN_T(codes_pool_bias_grad)(a);
-    if (!a->dw) return;
-    struct sn_codes_work k = SN_T(codes_grad_work)(&a->s, &a->in, a->ws);
-    for (int i = 0; i < a->in.n; i++)
-        for (int g = 0; g < k.pairs; g += SN_CODES_GROUP)
-            for (int b = 0; b < k.blocks; b++) {
-                const struct sn_codes_part u = {.block = b, .g0 = g, .pairs = sn_imin(k.pairs - g, SN_CODES_GROUP)};
-                SN_T(codes_pool_grad_row)(&k, &u, a, i, a->ws);
-            }
+    const struct sn_codes_grad g = {.dy = &a->dy, .pool = a, .size = a->pool, .stride = a->pool_stride, .dw = a->dw};
+    if (a->dw) SN_T(codes_grad)(&a->s, &a->in, &g, a->ws);
 }
 
 static void SN_T(fill_codes)(struct sn_kernels *k) {

@@ -31,6 +31,13 @@
 #endif
 #define SN_VEC (SN_VEC_BYTES / (int)sizeof(sn_real))
 typedef sn_real sn_vec __attribute__((vector_size(SN_VEC_BYTES), aligned(sizeof(sn_real)), may_alias));
+/* Integers as wide as sn_real, for masks: a comparison gives -1 or 0 in each lane. */
+#ifdef SN_DOUBLE
+typedef int64_t sn_int;
+#else
+typedef int32_t sn_int;
+#endif
+typedef sn_int sn_ivec __attribute__((vector_size(SN_VEC_BYTES), aligned(sizeof(sn_int)), may_alias));
 
 /* The fixed tree over 16 virtual lanes. */
 static inline sn_real sn_tree16(const sn_real l[SN_LANES]) {

@@ -99,7 +99,8 @@ struct sn_lstm_back {
 };
 static void SN_T(lstm_cell_bwd)(int64_t n, const struct sn_lstm_back *p) {
     const sn_real *gates = p->gates, *c_prev = p->c_prev, *tc = p->tc, *dh = p->dh, *dy = p->dy;
-    sn_real *restrict dc = p->dc, *restrict da = p->da;
+    sn_real *dc = p->dc, *da = p->da;
+    SN_INDEPENDENT
     for (int64_t j = 0; j < n; j++) {
         const sn_real i = gates[j], f = gates[n + j], g = gates[2 * n + j], o = gates[3 * n + j], d = dh[j] + dy[j];
         const sn_real dcj = SN_FMA(d * o, SN_FMA(-tc[j], tc[j], 1), dc[j]);
@@ -121,7 +122,8 @@ static inline sn_real SN_T(mean)(sn_real a, sn_real b) {
 static void SN_T(lstm_cell_attr)(int64_t n, const struct sn_lstm_kept *x, const struct sn_lstm_kept *r, const struct sn_lstm_back *p) {
     const struct sn_lstm_kept u = *x, v = *r;
     const sn_real *mh_up = p->dh, *my = p->dy;
-    sn_real *restrict mc = p->dc, *restrict ma = p->da;
+    sn_real *mc = p->dc, *ma = p->da;
+    SN_INDEPENDENT
     for (int64_t j = 0; j < n; j++) {
         const int64_t jf = n + j, jg = 2 * n + j, jo = 3 * n + j;
         const sn_real mh = mh_up[j] + my[j];
