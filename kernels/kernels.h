@@ -11,7 +11,7 @@
  * number of rows, the row's place, or, with FMA, the ISA. Sums over k: from zero, ascending, blocks of SN_KBLOCK, one FMA chain a block,
  * blocks added in order to the start value (0, bias, or the old content). Sums across one vector (softmax, norms, losses): 16 virtual
  * lanes (element i goes to lane i mod 16, ascending), then lanes combined as a fixed tree: l[i]+l[i+8], +4, +2, +1.
- * exp, log, tanh and sigmoid are our own (kernels/cpu/mathfn.h), the same operations in the same order on every ISA; FMA is written out.
+ * exp, log, tanh and sigmoid are our own (kernels/cpu/tmpl/mathfn.h), the same operations in the same order on every ISA; FMA is written out.
  *
  * The ref table is plain C, compiled for float and, with SN_DOUBLE, for double (test oracle). */
 #ifndef SN_KERNELS_H
@@ -141,7 +141,8 @@ struct sn_codes_fwd {
     struct sn_t3 y;
 };
 /* dw (k*cin, cout) += over rows in row order; ws: codes_grad_ws(s) bytes. Definition: per row, dT_g[a][b][f] sums dy[q,f] over q ascending
- * from zero, then dw[t,c,f] += sum over entries of its table in ascending order; codes expanded on the spot add lut*dy directly. */
+ * from zero, then dw[t,c,f] += sum over entries of its table in ascending order; codes expanded on the spot add lut*dy directly. Where
+ * (cin+1)^2 > 64 there is one sum per tap and symbol instead of one per pair. */
 struct sn_codes_bwd_filter {
     struct sn_conv s;
     struct sn_codes in;

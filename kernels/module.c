@@ -55,15 +55,17 @@ static int find_module(char path[PATH_MAX]) {
         size_t used = strlen(tried);
         snprintf(tried + used, sizeof tried - used, "%s%s", i ? ", " : "", s.dir[i]);
     }
-    return sn_error(SEQNET_ENOTSUP, "%s: not found in %s; this installation has no OpenBLAS module (SEQNET_MODULE_PATH names its directory)",
-                    OPENBLAS_FILE, tried);
+    return sn_error(SEQNET_ENOTSUP,
+                    "%s: not found in %s; this installation has no OpenBLAS module (SEQNET_MODULE_PATH names its directory)", OPENBLAS_FILE,
+                    tried);
 }
 
 static int check_module(const char *path, const struct sn_kernel_module *m) {
     if (!m) return sn_error(SEQNET_ENOTSUP, "%s: expected the symbol %s, found none: not a module of seqnet", path, SN_MODULE_SYMBOL);
     if (m->abi != SN_MODULE_ABI || m->table_size != sizeof(struct sn_kernels))
-        return sn_error(SEQNET_ENOTSUP, "%s: expected module interface %d with a table of %zu bytes, got %u with %u: from another build of seqnet",
-                        path, SN_MODULE_ABI, sizeof(struct sn_kernels), m->abi, m->table_size);
+        return sn_error(SEQNET_ENOTSUP,
+                        "%s: expected module interface %d with a table of %zu bytes, got %u with %u: from another build of seqnet", path,
+                        SN_MODULE_ABI, sizeof(struct sn_kernels), m->abi, m->table_size);
     if (strcmp(m->version, SEQNET_VERSION) != 0)
         return sn_error(SEQNET_ENOTSUP, "%s: expected a module of seqnet %s, got one of %s", path, SEQNET_VERSION, m->version);
     return 0;

@@ -18,9 +18,9 @@ struct sn_kernel_module {
     void (*fill)(struct sn_kernels *k);
 };
 
-/* Replaces gemm, gemm_pack, conv_* and lstm_* of a complete table by versions on OpenBLAS, and the provider by "openblas (CORE)". The module
- * is sought in $SEQNET_MODULE_PATH (one directory; then nowhere else), in seqnet/ and kernels/ (build tree) beside libseqnet, and in the
- * installed <libdir>/seqnet; it stays loaded. SEQNET_ENOTSUP when it is missing, cannot be loaded or does not fit. Any thread. */
+/* Replaces gemm, gemm_pack, conv_* and lstm_* of a complete table by versions on OpenBLAS, and the provider by "openblas (CORE)". The
+ * module is sought in $SEQNET_MODULE_PATH (one directory; then nowhere else), in seqnet/ and kernels/ (build tree) beside libseqnet, and in
+ * the installed <libdir>/seqnet; it stays loaded. SEQNET_ENOTSUP when it is missing, cannot be loaded or does not fit. Any thread. */
 int sn_kernels_openblas(struct sn_kernels *k);
 
 #endif

@@ -25,6 +25,8 @@ typedef struct seqnet_train_options {
     double clipnorm;          /**< global norm, 0 = off */
     double l1, l2;            /**< on every kernel instead of the layers' kernel_regularizer */
     int patience;             /**< early stopping on the validation loss, epochs; 0 = off */
+    const char *strand;       /**< "average" | "max" of both strands, or "forward": single-stranded data, which are then not reverse-complemented
+                                   in training either unless reverse_complement says so; NULL = as the architecture says */
     int reverse_complement;   /**< augmentation, 0 or 1 */
     int shift;                /**< augmentation, bases */
     const char *class_weight; /**< "balanced" | "none" */

@@ -58,7 +58,8 @@ static void openblas_gemm(const struct sn_gemm *g) {
     if (g->k == 0) return;
     struct sn_gemm q = *g;
     if (g->packed_b) q.b = g->packed_b, q.b_rs = 1, q.b_cs = g->k;
-    const bool copy_a = !openblas_operand(g->a, g->m, g->k, g->a_rs, g->a_cs).p, copy_b = !openblas_operand(q.b, g->k, g->n, q.b_rs, q.b_cs).p;
+    const bool copy_a = !openblas_operand(g->a, g->m, g->k, g->a_rs, g->a_cs).p,
+               copy_b = !openblas_operand(q.b, g->k, g->n, q.b_rs, q.b_cs).p;
     const int64_t kc = (copy_a || copy_b) && g->k > SN_COPY_K ? SN_COPY_K : g->k;
     const int64_t mc = copy_a && g->m > SN_COPY / kc ? SN_COPY / kc : g->m, nc = copy_b && g->n > SN_COPY / kc ? SN_COPY / kc : g->n;
     const struct sn_gemm whole = q;

@@ -64,6 +64,9 @@ static int make_backend(seqnet_ctx *ctx) {
     SN_TRY(sn_isa_detect(&isa));
     SN_TRY(sn_backend_cpu(isa, ctx->o.gemm, &ctx->backend));
     const struct sn_kernels *k = &ctx->backend.kernels;
+    if (strncmp(k->provider, "own", 3) != 0)
+        sn_log(&ctx->sink, SN_LOG_INFO, "GEMM %s: the same bits on any number of threads, but not for other batches, CPUs or versions",
+               k->provider);
     return sn_str_printf(&ctx->describe, "seqnet %s, device cpu (%s), kernels %s, GEMM %s, %d thread%s", SEQNET_VERSION, sn_cpu_name(),
                          k->isa, k->provider, ctx->o.threads, ctx->o.threads == 1 ? "" : "s");
 }

@@ -109,7 +109,8 @@ void seqnet_model_describe(const seqnet_model *model, seqnet_model_info *out) {
                               .n_tasks = m->n_tasks,
                               .classes = m->kind == SN_TASK_CLASSES,
                               .strands_combined = m->arch->strand != SN_STRAND_FORWARD,
-                              .n_nodes = g->n_nodes};
+                              .n_nodes = g->n_nodes,
+                              .data_length = m->data_length};
     for (int i = 0; i < g->n_nodes; i++) info.n_weights += g->nodes[i].n_weights;
     sn_give(out, out->size, &info, sizeof info);
 }

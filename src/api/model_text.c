@@ -8,12 +8,13 @@
 #include "core/file.h"
 #include "core/parse.h"
 
-#define LOOK_LENGTH 1000 /* bases: a variable-length model is shown for rows of this length, or its shortest */
+#define LOOK_LENGTH 1000 /* bases: a variable-length architecture is shown for rows of this length, or its shortest */
 #define LOOK_ROWS 64     /* rows of a batch of inference, and of references in attribution, in the memory plan */
 
 static int64_t look_length(const struct sn_model *m, int64_t length) {
     if (m->arch->length > 0) return m->arch->length;
     if (length > 0) return length;
+    if (m->data_length > 0) return m->data_length;
     return m->arch->graph->min_len > LOOK_LENGTH ? m->arch->graph->min_len : LOOK_LENGTH;
 }
 
@@ -192,6 +193,7 @@ static int add_card(const struct sn_model *m, int64_t length, struct sn_str *s) 
         SN_TRY(sn_str_printf(s, "%lld bases", (long long)a->length));
     else
         SN_TRY(sn_str_printf(s, "%lld bases or more", (long long)a->graph->min_len));
+    if (m->data_length > 0) SN_TRY(sn_str_printf(s, "; trained on up to %lld", (long long)m->data_length));
     SN_TRY(sn_str_printf(s, "; receptive field %lld; %s\n", (long long)a->graph->receptive, strands[a->strand]));
     SN_TRY(add_tasks(m, s));
     SN_TRY(add_calibration(m, s));

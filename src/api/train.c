@@ -46,6 +46,7 @@ int seqnet_train_check(const seqnet_train_options *caller) {
     static const char *const schedules[] = {"constant", "one_cycle", NULL};
     static const char *const optimizers[] = {"adam", "sgd", NULL};
     static const char *const weights[] = {"balanced", "none", NULL};
+    static const char *const strands[] = {"forward", "average", "max", NULL};
     seqnet_train_options o;
     seqnet_train_defaults(&o);
     SN_TRY(sn_take_options(&o, sizeof o, caller, "seqnet_train_options"));
@@ -64,6 +65,7 @@ int seqnet_train_check(const seqnet_train_options *caller) {
     SN_TRY(check_set_double("valid_fraction", o.valid_fraction, 0, 0.9));
     SN_TRY(sn_check_word("schedule", o.schedule, schedules));
     SN_TRY(sn_check_word("optimizer", o.optimizer, optimizers));
+    SN_TRY(sn_check_word("strand", o.strand, strands));
     return sn_check_word("class_weight", o.class_weight, weights);
 }
 

@@ -25,6 +25,7 @@ static const char *const word_center[] = {"mid", "summit", NULL};
 static const char *const word_schedule[] = {"constant", "one_cycle", NULL};
 static const char *const word_optimizer[] = {"adam", "sgd", NULL};
 static const char *const word_yes[] = {"no", "yes", NULL};
+static const char *const word_strands[] = {"forward", "average", "max", NULL};
 static const char *const word_weight[] = {"balanced", "none", NULL};
 static const char *const word_strand[] = {"model", "both", "fwd", "rev", NULL}; /* order of enum seqnet_scan_strand */
 static const char *const word_method[] = {"deeplift", NULL};
@@ -83,6 +84,8 @@ const struct option options[] = {
     {"Training", "l2", 0, OPT_FLOAT, TRAIN, AT(train.l2), 0, 1e3, .help = "penalty on every kernel", .unset = ARCH},
     {"Training", "patience", 0, OPT_INT, TRAIN, AT(train.patience), 0, INT32_MAX,
      .help = "epochs without a better validation loss before stopping, 0 = never", .unset = ARCH},
+    {"Training", "strand", 0, OPT_WORD, TRAIN, AT(train.strand), .words = word_strands,
+     .help = "logits of both strands combined, or forward for single-stranded data (then nothing is reverse-complemented)", .unset = ARCH},
     {"Training", "reverse-complement", 0, OPT_INDEX, TRAIN, AT(train.reverse_complement), .words = word_yes,
      .help = "show half of the sequences reverse-complemented", .unset = ARCH},
     {"Training", "shift", 0, OPT_INT, TRAIN, AT(train.shift), 0, 1e6, .unit = "BASES", .help = "shift sequences by up to this",

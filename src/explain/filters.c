@@ -30,6 +30,7 @@ struct layer {
     int rows;
     bool both;
     struct sn_plan *plan;
+    sn_real *weights; /* of the truncated graph, borrowed by the plan */
     struct worker *workers;
     bool counting; /* second pass */
     float *max;    /* (filters) after the first pass */
@@ -82,10 +83,9 @@ static int copy_weights(const struct layer *l, const struct sn_graph *g, sn_real
 
 static int make_plan(struct layer *l) {
     struct sn_graph *g = NULL;
-    sn_real *w = NULL;
     int rc = 0;
     SN_GO(truncated_graph(l, &g));
-    SN_GO(copy_weights(l, g, &w));
+    SN_GO(copy_weights(l, g, &l->weights));
     const struct sn_node *conv = &g->nodes[1];
     l->filters = (int)conv->out.ch;
     l->out_length = conv->out.len;
@@ -101,9 +101,8 @@ static int make_plan(struct layer *l) {
     o.max_len = l->length;
     o.var = false;
     SN_GO(sn_plan_create(g, l->e->rt.backend, &o, &l->plan));
-    SN_GO(sn_plan_set_params(l->plan, w));
+    SN_GO(sn_plan_set_params(l->plan, l->weights));
 done:
-    free(w);
     sn_graph_free(g);
     return rc;
 }
@@ -132,6 +131,7 @@ static void free_layer(struct layer *l) {
     free(l->workers);
     free(l->max);
     sn_plan_free(l->plan);
+    free(l->weights);
 }
 
 /* ---- the two passes ---- */

@@ -29,7 +29,8 @@ static void cpu_copy(struct sn_backend *b, void *dst, const void *src, size_t n)
 }
 
 static void cpu_backend(struct sn_backend *out) {
-    *out = (struct sn_backend){.name = "cpu", .alloc = cpu_alloc, .release = cpu_release, .upload = cpu_copy, .download = cpu_copy};
+    *out = (struct sn_backend){
+        .name = "cpu", .alloc = cpu_alloc, .release = cpu_release, .upload = cpu_copy, .download = cpu_copy, .host_memory = true};
 }
 
 #ifdef SN_DOUBLE

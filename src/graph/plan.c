@@ -35,8 +35,11 @@ static int alloc_device(struct sn_plan *p) {
     struct sn_backend *b = p->backend;
     void *v;
     p->params_bytes = params;
-    SN_TRY(b->alloc(b, params, &v));
-    p->params = v;
+    p->borrowed = b->host_memory && p->o.mode != SN_TRAIN;
+    if (!p->borrowed) {
+        SN_TRY(b->alloc(b, params, &v));
+        p->params = v;
+    }
     if (p->o.mode == SN_TRAIN) {
         SN_TRY(b->alloc(b, params, &v));
         p->grads = v;
@@ -83,7 +86,7 @@ static void release(struct sn_plan *p, void *v, size_t bytes) {
 
 void sn_plan_free(struct sn_plan *p) {
     if (!p) return;
-    release(p, p->params, p->params_bytes);
+    if (!p->borrowed) release(p, p->params, p->params_bytes);
     release(p, p->grads, p->params_bytes);
     release(p, p->prepared, p->prepared_bytes);
     if (p->graph) release(p, p->lut, 256 * (size_t)p->graph->channels * sizeof(sn_real));
@@ -126,11 +129,15 @@ int sn_plan_prepare(struct sn_plan *p, struct sn_pool *pool) {
 }
 
 int sn_plan_set_params(struct sn_plan *p, const sn_real *params) {
-    p->backend->upload(p->backend, p->params, params, p->params_bytes);
+    if (p->borrowed)
+        p->params = (sn_real *)params; /* only training writes to it */
+    else
+        p->backend->upload(p->backend, p->params, params, p->params_bytes);
     return sn_plan_prepare(p, NULL);
 }
 
 int sn_plan_get_params(const struct sn_plan *p, sn_real *params) {
+    if (!p->params) return sn_error(SEQNET_EINVAL, "the plan has no parameters yet");
     p->backend->download(p->backend, params, p->params, p->params_bytes);
     return 0;
 }

@@ -15,6 +15,7 @@ struct sn_backend {
     void (*upload)(struct sn_backend *b, void *dst, const void *src, size_t n);
     void (*download)(struct sn_backend *b, void *dst, const void *src, size_t n);
     bool single_tile; /* a pass is one launch */
+    bool host_memory; /* tensors are ordinary memory: immutable parameters need no copy */
     void *self;
 };
 /* provider "own" | "openblas" | "auto" (own where there are vector kernels). isa: enum sn_isa. */
@@ -50,7 +51,8 @@ void sn_plan_memory(const struct sn_plan *p, struct sn_plan_memory *m);
 struct sn_str;
 int sn_plan_describe(const struct sn_plan *p, struct sn_str *s);
 
-/* Parameters, flat in the order of the graph. set uploads and prepares. */
+/* Parameters, flat in the order of the graph. set uploads and prepares; outside training a backend of host memory borrows `params`, which
+ * must then outlive the plan's use. */
 int sn_plan_set_params(struct sn_plan *p, const sn_real *params);
 int sn_plan_get_params(const struct sn_plan *p, sn_real *params);
 /* Device pointers for the optimizer (train plans). After a step call sn_plan_prepare. */

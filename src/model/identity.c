@@ -96,6 +96,7 @@ int sn_model_identity(const struct sn_model *m, struct sn_str *out) {
     SN_TRY(write_tasks(out, m));
     SN_TRY(sn_json_key(out, "shuffled_negatives"));
     SN_TRY(sn_str_puts(out, m->shuffled_negatives ? "true" : "false"));
+    if (m->data_length > 0) SN_TRY(sn_str_printf(out, ",\"data_length\":%lld", (long long)m->data_length));
     if (m->n_quantiles > 0) SN_TRY(write_calibration(out, m));
     SN_TRY(write_crcs(out, m));
     return sn_str_puts(out, "}");
@@ -109,8 +110,8 @@ static int need(const struct sn_doc *d, const char *key, const struct sn_doc **o
 }
 
 int sn_identity_arch(const struct sn_doc *d, struct sn_arch **out) {
-    static const char *const names[] = {"format",    "architecture",       "kind",        "tasks", "target_mean",
-                                        "target_sd", "shuffled_negatives", "calibration", "crc32c"};
+    static const char *const names[] = {"format",    "architecture",       "kind",        "tasks",       "target_mean",
+                                        "target_sd", "shuffled_negatives", "data_length", "calibration", "crc32c"};
     const struct sn_doc *format, *arch;
     int64_t version;
     *out = NULL;
@@ -204,9 +205,11 @@ static int read_tasks(const struct sn_doc *d, struct sn_model *m) {
 
 int sn_identity_apply(const struct sn_doc *d, struct sn_model *m) {
     const struct sn_doc *shuffled = sn_doc_get(d, "shuffled_negatives"), *calibration = sn_doc_get(d, "calibration");
+    const struct sn_doc *length = sn_doc_get(d, "data_length");
     SN_TRY(read_tasks(d, m));
     SN_TRY(read_targets(d, m));
     if (shuffled) SN_TRY(sn_doc_bool(shuffled, "shuffled_negatives", &m->shuffled_negatives));
+    if (length) SN_TRY(sn_doc_i64(length, "data_length", 1, INT32_MAX, &m->data_length));
     return calibration ? read_quantiles(calibration, m) : 0;
 }
 

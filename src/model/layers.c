@@ -169,14 +169,15 @@ static int parse_param(const struct sn_doc *d, const char *op, const struct sn_p
 static int check_keys(const struct sn_doc *item, const struct sn_doc *body, const struct sn_op *op) {
     const char *names[SN_MAX_PARAMS + 3];
     int n = 0;
-    for (const struct sn_param_desc *p = op->params; p && p->name; p++) {
-        names[n++] = p->name;
-        if (p->required && !(body && sn_doc_get(body, p->name))) return sn_doc_error(item, "%s needs %s: %s", op->name, p->name, p->help);
-    }
+    for (const struct sn_param_desc *p = op->params; p && p->name; p++) names[n++] = p->name;
     names[n++] = "name";
     names[n++] = "inputs";
     if (op->flags & SN_OP_ACTIVATION) names[n++] = "activation";
-    return body ? sn_doc_expect_map(body, op->name, names, n) : 0;
+    /* a misspelt key before the one that is missing because of it */
+    if (body) SN_TRY(sn_doc_expect_map(body, op->name, names, n));
+    for (const struct sn_param_desc *p = op->params; p && p->name; p++)
+        if (p->required && !(body && sn_doc_get(body, p->name))) return sn_doc_error(item, "%s needs %s: %s", op->name, p->name, p->help);
+    return 0;
 }
 
 static int parse_params(const struct sn_doc *body, struct sn_node *nd) {

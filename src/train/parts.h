@@ -87,7 +87,7 @@ int sn_step_not_finite(struct sn_step *s, const struct sn_rows *rows, const char
 /* ---- prepare.c: options, data and architecture brought together --------------------------------------------------------------------- */
 
 /* Options that are set take the place of what `training:` says. */
-void sn_train_override(const seqnet_train_options *o, struct sn_arch *a, const struct sn_sink *sink);
+int sn_train_override(const seqnet_train_options *o, struct sn_arch *a, const struct sn_sink *sink);
 /* Fixes the architecture by the data; every row must fit it. valid may be NULL. */
 int sn_train_bind(struct sn_arch *a, const struct sn_dataset *data, const struct sn_dataset *valid);
 /* Rows to train on and rows held out; `how` gets a sentence. */

@@ -36,7 +36,18 @@ static void override_regularizers(const seqnet_train_options *o, struct sn_graph
     }
 }
 
-void sn_train_override(const seqnet_train_options *o, struct sn_arch *a, const struct sn_sink *sink) {
+/* Single-stranded data are not shown reverse-complemented either, unless asked for. */
+static int override_strand(const char *strand, struct sn_arch *a) {
+    static const char *const words[] = {[SN_STRAND_FORWARD] = "forward", [SN_STRAND_AVERAGE] = "average", [SN_STRAND_MAX] = "max"};
+    for (int i = 0; strand && i < 3; i++)
+        if (strcmp(strand, words[i]) == 0) a->strand = (enum sn_strand)i;
+    if (a->strand != SN_STRAND_FORWARD && !a->alphabet->has_complement)
+        return sn_error(SEQNET_EINVAL, "strand %s: the alphabet %s has no complement", strand, a->alphabet->name);
+    if (strand && a->strand == SN_STRAND_FORWARD) a->training.reverse_complement = false;
+    return 0;
+}
+
+int sn_train_override(const seqnet_train_options *o, struct sn_arch *a, const struct sn_sink *sink) {
     struct sn_training *t = &a->training;
     override_optimizer(o, t, sink);
     override_regularizers(o, a->graph);
@@ -54,10 +65,12 @@ void sn_train_override(const seqnet_train_options *o, struct sn_arch *a, const s
     if (o->nesterov >= 0) t->nesterov = o->nesterov;
     if (!isnan(o->clipnorm)) t->clipnorm = o->clipnorm;
     if (o->patience >= 0) t->patience = o->patience;
+    SN_TRY(override_strand(o->strand, a));
     if (o->reverse_complement >= 0) t->reverse_complement = o->reverse_complement;
     if (o->shift >= 0) t->shift = o->shift;
     if (o->class_weight) t->balanced_class_weight = strcmp(o->class_weight, "balanced") == 0;
     if (!isnan(o->valid_fraction)) t->validation_fraction = o->valid_fraction;
+    return 0;
 }
 
 /* ---- fitting --------------------------------------------------------------------------------------------------------------------------
@@ -91,6 +104,19 @@ static int check_set(const struct sn_arch *a, const struct sn_dataset *d, const 
     return 0;
 }
 
+/* What options set must be what a model file may say, or the trained model could not be read. */
+static int check_storable(const struct sn_arch *a) {
+    struct sn_str text = {0};
+    struct sn_arch *copy = NULL;
+    int rc = 0;
+    SN_GO(sn_arch_to_json(a, &text));
+    SN_GO(sn_arch_from_json(text.s, text.n, "training options", &copy));
+done:
+    sn_arch_free(copy);
+    sn_str_free(&text);
+    return rc;
+}
+
 int sn_train_bind(struct sn_arch *a, const struct sn_dataset *data, const struct sn_dataset *valid) {
     SN_TRY(check_set(a, data, "training data"));
     int64_t longest = sn_dataset_longest(data);
@@ -104,6 +130,7 @@ int sn_train_bind(struct sn_arch *a, const struct sn_dataset *data, const struct
     if (a->training.reverse_complement && !a->alphabet->has_complement)
         return sn_error(SEQNET_EINVAL, "augmentation by reverse complement: %s has no complement", a->alphabet->name);
     SN_TRY(sn_arch_bind(a, data->kind, data->n_tasks, longest, longest));
+    SN_TRY(check_storable(a));
     SN_TRY(check_rows(a, data, "training data"));
     return valid ? check_rows(a, valid, "validation data") : 0;
 }

@@ -97,7 +97,7 @@ int sn_trainer_create(const struct sn_runtime *rt, struct sn_arch *arch, const s
     t->calibration.false_calls_per_mb = NAN;
     SN_GO(copy_text(o->command, &t->command));
     SN_GO(copy_text(o->checkpoint, &t->checkpoint));
-    sn_train_override(o, arch, rt->sink);
+    SN_GO(sn_train_override(o, arch, rt->sink));
     SN_GO(sn_train_bind(arch, data, valid));
     SN_GO(sn_train_split(o, &arch->training, data, valid, rt->sink, &t->train, &t->valid, &t->split));
     SN_GO(sn_label_stats_make(&t->train, arch, rt->sink, &t->labels));

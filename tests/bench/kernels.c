@@ -106,7 +106,8 @@ static void bench_gemm(const struct bench *b, int64_t m, int64_t n, int64_t k, b
     float *a = floats(m * k), *w = floats(k * n), *c = floats(m * n);
     void *ws = bytes(b->k->gemm_ws()), *panels = bytes(b->k->gemm_pack_bytes(k, n));
     b->k->gemm_pack(&(struct sn_gemm_pack){.n = n, .k = k, .b = w, .b_rs = n, .b_cs = 1, .dst = panels});
-    struct sn_gemm g = {.m = m, .n = n, .k = k, .a = a, .a_rs = transposed_a ? 1 : k, .a_cs = transposed_a ? m : 1, .b = w, .b_rs = n, .b_cs = 1};
+    struct sn_gemm g = {
+        .m = m, .n = n, .k = k, .a = a, .a_rs = transposed_a ? 1 : k, .a_cs = transposed_a ? m : 1, .b = w, .b_rs = n, .b_cs = 1};
     g.packed_b = packed ? panels : NULL, g.c = c, g.c_rs = n, g.ws = ws, g.accumulate = transposed_a;
     char name[64];
     snprintf(name, sizeof name, "gemm %ldx%ldx%ld%s%s", (long)m, (long)n, (long)k, packed ? " packed" : "", transposed_a ? " A^T" : "");
@@ -128,15 +129,15 @@ static void bench_conv(const struct bench *b, const char *model, int rows, int l
     int32_t in[64], out[64];
     const int out_len = same ? len : len - s.k + 1;
     for (int i = 0; i < rows; i++) in[i] = len, out[i] = out_len;
-    float *x = floats((int64_t)rows * len * s.cin), *y = floats((int64_t)rows * out_len * s.cout), *w = floats((int64_t)s.k * s.cin * s.cout);
+    float *x = floats((int64_t)rows * len * s.cin), *y = floats((int64_t)rows * out_len * s.cout),
+          *w = floats((int64_t)s.k * s.cin * s.cout);
     void *fwd = bytes(b->k->conv_fwd_bytes(&s)), *bwd = bytes(b->k->conv_bwd_bytes(&s)), *ws = bytes(b->k->conv_ws(&s, len));
     b->k->conv_prepare(&(struct sn_conv_prepare){.s = s, .w = w, .fwd = fwd, .bwd = bwd});
     const struct sn_t3 tx = {x, (int64_t)len * s.cin, s.cin, s.cin, in}, ty = {y, (int64_t)out_len * s.cout, s.cout, s.cout, out};
     const double flop = 2.0 * rows * out_len * s.k * s.cin * s.cout;
     const char *const pass[] = {"conv_fwd", "conv_bwd_data", "conv_bwd_filter"};
     char name[3][64];
-    for (int i = 0; i < 3; i++)
-        snprintf(name[i], sizeof name[i], "%s %s %dx%d %d>%d k%d", pass[i], model, rows, len, s.cin, s.cout, s.k);
+    for (int i = 0; i < 3; i++) snprintf(name[i], sizeof name[i], "%s %s %dx%d %d>%d k%d", pass[i], model, rows, len, s.cin, s.cout, s.k);
     report(b, name[0], flop, run_conv_fwd, &(struct sn_conv_fwd){.s = s, .n = rows, .x = tx, .w = fwd, .y = ty, .ws = ws});
     report(b, name[1], flop, run_conv_bwd_data, &(struct sn_conv_bwd_data){.s = s, .n = rows, .dy = ty, .w = bwd, .dx = tx, .ws = ws});
     report(b, name[2], flop, run_conv_bwd_filter,
@@ -172,17 +173,28 @@ static void bench_lstm(const struct bench *b, int rows, int len, int h) {
     void *pu = bytes(b->k->gemm_pack_bytes(h, wide)), *put = bytes(b->k->gemm_pack_bytes(wide, h)), *ws = bytes(b->k->lstm_ws(rows, h));
     b->k->gemm_pack(&(struct sn_gemm_pack){.n = wide, .k = h, .b = u, .b_rs = wide, .b_cs = 1, .dst = pu});
     b->k->gemm_pack(&(struct sn_gemm_pack){.n = h, .k = wide, .b = u, .b_rs = 1, .b_cs = wide, .dst = put});
-    const struct sn_t3 tx = {xp, len * wide, 4 * h, 4 * h, lens}, ty = {y, (int64_t)len * h, h, h, lens}, tda = {da, len * wide, 4 * h, 4 * h, lens};
+    const struct sn_t3 tx = {xp, len * wide, 4 * h, 4 * h, lens}, ty = {y, (int64_t)len * h, h, h, lens},
+                       tda = {da, len * wide, 4 * h, 4 * h, lens};
     struct lstm_pass p = {.fwd = {.n = rows, .units = h, .xp = tx, .u = pu, .y = ty, .ws = ws}};
     const double flop = 2.0 * (double)cells * (double)wide;
     char name[64];
     snprintf(name, sizeof name, "lstm_fwd %dx%d units %d", rows, len, h);
     report(b, name, flop, run_lstm_fwd, &p);
-    p.fwd.gates = gates, p.fwd.c = c, p.fwd.tc = c + cells, p.fwd.h = c + 2 * cells, p.fwd.gates_row = len * wide, p.fwd.c_row = (int64_t)len * h;
+    p.fwd.gates = gates, p.fwd.c = c, p.fwd.tc = c + cells, p.fwd.h = c + 2 * cells, p.fwd.gates_row = len * wide,
+    p.fwd.c_row = (int64_t)len * h;
     snprintf(name, sizeof name, "lstm_fwd kept %dx%d units %d", rows, len, h);
     report(b, name, flop, run_lstm_fwd, &p);
-    p.bwd = (struct sn_lstm_bwd){.n = rows, .units = h, .dy = ty, .ut = put, .gates = gates, .c = c, .tc = c + cells,
-                                 .gates_row = len * wide, .c_row = (int64_t)len * h, .da = tda, .ws = ws};
+    p.bwd = (struct sn_lstm_bwd){.n = rows,
+                                 .units = h,
+                                 .dy = ty,
+                                 .ut = put,
+                                 .gates = gates,
+                                 .c = c,
+                                 .tc = c + cells,
+                                 .gates_row = len * wide,
+                                 .c_row = (int64_t)len * h,
+                                 .da = tda,
+                                 .ws = ws};
     snprintf(name, sizeof name, "lstm_bwd %dx%d units %d", rows, len, h);
     report(b, name, flop, run_lstm_bwd, &p);
     p.du = (struct sn_lstm_du){.n = rows, .units = h, .h = c + 2 * cells, .h_row = (int64_t)len * h, .da = tda, .du = du, .ws = ws};
@@ -192,12 +204,14 @@ static void bench_lstm(const struct bench *b, int rows, int len, int h) {
 }
 
 static void bench_all(const struct bench *b) {
-    static const int shapes[][3] = {{981, 320, 104}, {992, 128, 576}, {64, 1280, 320}, {2048, 2048, 2048}, {1, 512, 128}, {8, 512, 128},
-                                    {8, 1280, 320}, {64, 925, 4096}, {100, 1, 925}, {7, 33, 65}};
+    static const int shapes[][3] = {{981, 320, 104}, {992, 128, 576}, {64, 1280, 320}, {2048, 2048, 2048}, {1, 512, 128},
+                                    {8, 512, 128},   {8, 1280, 320},  {64, 925, 4096}, {100, 1, 925},      {7, 33, 65}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int packed = 1; packed >= 0; packed--) bench_gemm(b, shapes[i][0], shapes[i][1], shapes[i][2], packed, false);
     bench_gemm(b, 320, 1280, 74, false, true);
     bench_gemm(b, 128, 576, 992, false, true);
+    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0}, false);
+    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7}, true);
     bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5}, true);
     bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3}, true);
     bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0}, false);

@@ -235,6 +235,7 @@ START_TEST(hypothetical_agrees) {
                 }
             }
         ck_assert_int_gt(with_n, 10);
+        check_sums(references[k]); /* what unknown bases contribute is not lost */
     }
     sn_model_unref(m);
 }
@@ -289,6 +290,28 @@ START_TEST(strands_mirror) {
                     ck_assert_double_eq_tol(h[(i * ROW + p) * 4 + c], hyp[(i * ROW + len[i] - 1 - p) * 4 + 3 - c], 1e-7);
         sn_model_unref(m);
     }
+}
+END_TEST
+
+/* All goes to the strand that holds the larger maximum, under the sequence or under the reference; its share is never above 1. */
+START_TEST(maximum_has_a_winner) {
+    static const struct {
+        double x[2], r[2], seed[2];
+    } cases[] = {{{3, 1}, {0, 2}, {1. / 3, 0}}, {{1, 3}, {5, 0}, {.5, 0}}, {{1, 3}, {2, 2.5}, {0, 1}},
+                 {{1, 2}, {0, 6}, {0, 1}},      {{2, 2}, {2, 1}, {1, 0}},  {{4, 3}, {0, 3.5}, {.125, 0}}};
+    struct sn_model *m = net_make(CNN("max"), SN_TASK_BINARY, 1, 5, 2);
+    seqnet_explain_options o = options("zero");
+    struct sn_explainer *e;
+    const double u = 1;
+    ck_ok(sn_explainer_create(&rt, &m, 1, &o, &e));
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const double *const x[2] = {&cases[k].x[0], &cases[k].x[1]}, *const r[2] = {&cases[k].r[0], &cases[k].r[1]};
+        sn_real seed[2];
+        sn_target_seeds(e, m, &u, x, r, &seed[0], &seed[1]);
+        for (int s = 0; s < 2; s++) ck_assert_double_eq_tol((double)seed[s], cases[k].seed[s], 1e-6);
+    }
+    sn_explainer_free(e);
+    sn_model_unref(m);
 }
 END_TEST
 
@@ -402,6 +425,15 @@ START_TEST(outside_explains_nothing) {
     for (int i = 0; i < N; i += 2) memset(codes + i * ROW, SN_CODE_OUTSIDE, 9);
     explain(&m, 1, &o, N);
     check_sums("outside");
+    static float h[N * ROW * 4];
+    memcpy(h, hyp, sizeof h);
+    for (int i = 0; i < N; i++) { /* no sequence is explained by its neighbour's reference */
+        struct sn_explainer *e;
+        ck_ok(sn_explainer_create(&rt, &m, 1, &o, &e));
+        ck_ok(sn_explainer_run(e, 1, codes + i * ROW, ROW, len + i, indices + i, hyp + i * ROW * 4, NULL, out + i));
+        sn_explainer_free(e);
+        ck_assert_int_eq(memcmp(h + i * ROW * 4, hyp + i * ROW * 4, 160 * sizeof *h), 0);
+    }
     for (int i = 0; i < N; i++)
         for (int k = 0; k < 36; k++) ck_assert(i % 2 || act[i * ROW * 4 + k] == 0);
     sn_model_unref(m);
@@ -733,6 +765,11 @@ START_TEST(folder) {
 }
 END_TEST
 
+static bool canceled(void *self) {
+    (void)self;
+    return true;
+}
+
 /* A failing run leaves neither files nor folders behind, and does not touch what was there. */
 START_TEST(folder_fails) {
     struct sn_model *m = net_make(CNN("average"), SN_TASK_BINARY, 1, 5, 2);
@@ -748,6 +785,10 @@ START_TEST(folder_fails) {
     d->codes[d->offset[7]] = 1;
     ck_error(sn_explainer_folder(e, d, temp_path("file")), SEQNET_EIO, "file");
     ck_error(sn_explainer_folder(e, d, "/proc/none/such"), SEQNET_EIO, "/proc");
+    ck_assert_int_eq(tempdir_count(), 1);
+    net_sink.cancel = canceled; /* after the files were opened */
+    ck_assert_int_eq(sn_explainer_folder(e, d, temp_path("out")), SEQNET_ECANCELED);
+    net_sink.cancel = NULL;
     ck_assert_int_eq(tempdir_count(), 1);
     sn_explainer_free(e);
     sn_dataset_free(d);
@@ -766,6 +807,7 @@ int main(void) {
     tcase_add_test(t, hypothetical_agrees);
     tcase_add_test(t, shuffles_by_index);
     tcase_add_test(t, strands_mirror);
+    tcase_add_test(t, maximum_has_a_winner);
     tcase_add_test(t, average_is_the_mean_of_strands);
     tcase_add_test(t, ensemble_is_the_mean);
     tcase_add_test(t, classes_cancel);

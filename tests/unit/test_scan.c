@@ -338,6 +338,50 @@ START_TEST(threads_and_batches) {
 }
 END_TEST
 
+/* More windows than three batches hold, from three workers: each in its place. */
+START_TEST(many_batches) {
+    enum { LENGTH = 70000, SIZE = 20 };
+    static char bases[LENGTH + 1];
+    static uint8_t codes[LENGTH], rows[LENGTH * SIZE];
+    static float want[LENGTH];
+    struct sn_model *m = net_make(AVERAGE, SN_TASK_BINARY, 1, 3, 2);
+    struct sn_runtime three = runtime_open(3);
+    struct sn_scorer_options so = {.max_len = SIZE, .workers = 1, .strand = -1, .backend = &net_backend};
+    struct sn_scorer *s;
+    struct sn_stream r;
+    struct sn_str fa = {0};
+    int64_t bad, n = LENGTH - SIZE + 1;
+    char *text, *save = NULL;
+    size_t size;
+    sn_stream_init(&r, 8, 8, 8);
+    random_bases(bases, LENGTH, 0, &r);
+    ck_ok(sn_encode_seq(m->arch->alphabet, bases, LENGTH, codes, &bad));
+    for (int64_t i = 0; i < n; i++) memcpy(rows + i * SIZE, codes + i, SIZE);
+    ck_ok(sn_scorer_create(&m, 1, &so, &s));
+    ck_ok(sn_scorer_run(s, 0, (int)n, rows, SIZE, NULL, want));
+    ck_ok(sn_scorer_finish(s, (int)n, want));
+    sn_scorer_free(s);
+    ck_ok(sn_str_printf(&fa, ">long\n%s\n", bases));
+    seqnet_scan_options o = options(temp_path("o.bedgraph"));
+    o.stride = 1;
+    ck_assert_int_eq(scan(&three, &m, 1, &o, temp_text("long.fa", fa.s)).windows, n);
+    ck_ok(sn_read_file(o.output, 1 << 24, &text, &size));
+    int64_t i = 0;
+    for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+        char line[128], value[32];
+        if (l[0] == '#') continue;
+        int64_t from = i == 0 ? 0 : i + 9, to = i == n - 1 ? LENGTH : i + 10;
+        snprintf(line, sizeof line, "long\t%lld\t%lld\t%s", (long long)from, (long long)to, sn_format_f32(want[i++], value));
+        ck_assert_str_eq(l, line);
+    }
+    ck_assert_int_eq(i, n);
+    free(text);
+    sn_str_free(&fa);
+    runtime_close(&three);
+    sn_model_unref(m);
+}
+END_TEST
+
 /* ---- sites ---- */
 
 /* Naive: walk all windows of a contig, join those that pass (a score of at least `threshold`, or a logit above `logit`) and overlap or
@@ -593,6 +637,14 @@ START_TEST(saturated_sites) {
     int above = naive_sites(&m, COMBINED, w, INFINITY, m->quantile[2], want);
     same_sites(want, above, got, read_lines(out, got, 400));
     ck_assert(above > 0 && above != n);
+    /* the level itself is not above it */
+    for (int64_t i = 0; i < sn_windows_count(&w, contig_length[0]); i++) {
+        window_codes(0, i * 5, 20, codes);
+        float logit = score_window(&m, 1, -1, 0, codes, 20, false).logit;
+        if (logit > m->quantile[2]) m->quantile[2] = logit;
+    }
+    o.region = "c0";
+    ck_assert_int_eq(scan(&rt, &m, 1, &o, fa).sites, 0);
     sn_model_unref(m);
 }
 END_TEST
@@ -688,6 +740,7 @@ int main(void) {
     tcase_add_test(files, track);
     tcase_add_test(files, track_of_classes_and_ensembles);
     tcase_add_test(files, threads_and_batches);
+    tcase_add_test(files, many_batches);
     tcase_add_test(files, sites);
     tcase_add_test(files, false_positive_rate);
     tcase_add_test(files, regions);

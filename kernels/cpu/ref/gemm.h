@@ -12,10 +12,10 @@ static void SN_T(gemm_panel)(const struct sn_gemm *g, int64_t j, int cols, int64
     const struct sn_gemm_start s = SN_T(gemm_start)(g, k0);
     for (int64_t i = 0; i < g->m; i++) {
         const sn_real *a = g->a + i * g->a_rs + k0 * g->a_cs, *b = panel;
-        sn_real sum[SN_NR] = {0};
+        sn_vec sum[SN_NR / SN_VEC] = {0};
         for (int64_t t = 0; t < k; t++, b += SN_NR)
-            for (int c = 0; c < SN_NR; c++) sum[c] = SN_FMA(a[t * g->a_cs], b[c], sum[c]);
-        for (int c = 0; c < cols; c++) g->c[i * g->c_rs + j + c] = s.p[i * s.rs + (j + c) * s.cs] + sum[c];
+            for (int v = 0; v < SN_NR / SN_VEC; v++) sum[v] = SN_FMA(a[t * g->a_cs], *(const sn_vec *)(b + v * SN_VEC), sum[v]);
+        for (int c = 0; c < cols; c++) g->c[i * g->c_rs + j + c] = s.p[i * s.rs + (j + c) * s.cs] + sum[c / SN_VEC][c % SN_VEC];
     }
 }
 

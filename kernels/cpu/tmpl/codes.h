@@ -56,6 +56,14 @@ static size_t SN_T(codes_bytes)(const struct sn_conv *s) {
     return (size_t)k.blocks * (size_t)k.pairs * (size_t)k.entries * SN_FB * sizeof(sn_real);
 }
 
+/* The values of m filters of a block; a whole block is a few vector moves. */
+static inline void sn_codes_copy(sn_real *dst, const sn_real *src, int m) {
+    if (m == SN_FB)
+        memcpy(dst, src, SN_FB * sizeof *dst);
+    else
+        for (int f = 0; f < m; f++) dst[f] = src[f];
+}
+
 /* Positions a span needs for q outputs and any group of taps. */
 static size_t SN_T(codes_span_size)(const struct sn_conv *s, size_t q) {
     return (q - 1) * (size_t)s->stride + 2 * SN_CODES_GROUP + 2;
@@ -154,7 +162,10 @@ static inline __attribute__((always_inline)) void SN_T(codes_tile)(const struct 
     sn_real edge[SN_FB] = {0};
     for (int p = 0; p < n; p++) {
         const sn_real *from = u->start ? u->start : dst + p * ld;
-        if (!u->start && m < SN_FB) from = memcpy(edge, from, (size_t)m * sizeof *edge);
+        if (!u->start && m < SN_FB) {
+            sn_codes_copy(edge, from, m);
+            from = edge;
+        }
         for (int h = 0; h < SN_FB_VEC; h++) sum[p][h] = *(const sn_vec *)(from + h * SN_VEC);
     }
     for (int g = 0; g < pairs; g++, t += step, at += 2)
@@ -169,7 +180,7 @@ static inline __attribute__((always_inline)) void SN_T(codes_tile)(const struct 
     for (int p = 0; p < n; p++) {
         sn_real *to = m < SN_FB ? edge : dst + p * ld;
         for (int h = 0; h < SN_FB_VEC; h++) *(sn_vec *)(to + h * SN_VEC) = sum[p][h];
-        if (m < SN_FB) memcpy(dst + p * ld, edge, (size_t)m * sizeof *edge);
+        if (m < SN_FB) sn_codes_copy(dst + p * ld, edge, m);
     }
 }
 
@@ -177,7 +188,7 @@ static inline __attribute__((always_inline)) void SN_T(codes_tile)(const struct 
 static void SN_T(codes_slow)(const struct sn_codes_work *k, const struct sn_codes_part *u, const uint16_t *at, int64_t pos, sn_real *dst) {
     int m = SN_T(codes_filters)(k, u->block), f0 = u->block * SN_FB;
     sn_real sum[SN_FB] = {0}, e0[SN_FB], e1[SN_FB];
-    memcpy(sum, u->start ? u->start : dst, (size_t)m * sizeof *sum);
+    sn_codes_copy(sum, u->start ? u->start : dst, m);
     for (int g = 0; g < u->pairs; g++, at += 2, pos += 2) {
         int t = 2 * (u->g0 + g);
         const sn_real *table = u->table + (int64_t)g * k->entries * SN_FB;
@@ -193,7 +204,7 @@ static void SN_T(codes_slow)(const struct sn_codes_work *k, const struct sn_code
             for (int f = 0; f < m; f++) sum[f] += table[at[0] + f];
         }
     }
-    memcpy(dst, sum, (size_t)m * sizeof *sum);
+    sn_codes_copy(dst, sum, m);
 }
 
 /* nq outputs; the span covers them. */
@@ -228,7 +239,7 @@ static void SN_T(codes_block)(struct sn_codes_work *k, const void *tables, const
     int64_t first = u->q0 * k->s->stride - k->s->pad + 2 * u->g0;
     SN_T(codes_span)(k, row, first, (int64_t)(nq - 1) * k->s->stride + 2 * u->pairs);
     sn_real start[SN_FB] = {0};
-    if (bias) memcpy(start, bias + u->block * SN_FB, (size_t)SN_T(codes_filters)(k, u->block) * sizeof *start);
+    if (bias) sn_codes_copy(start, bias + u->block * SN_FB, SN_T(codes_filters)(k, u->block));
     u->start = u->g0 == 0 ? start : NULL;
     u->table = (const sn_real *)tables + ((int64_t)u->block * k->pairs + u->g0) * k->entries * SN_FB;
     SN_T(codes_outputs)(k, u, nq);
@@ -271,7 +282,7 @@ static void SN_T(codes_pool_windows)(const struct sn_codes_pool_fwd *a, sn_real 
         int32_t arg[SN_FB];
         int64_t q0 = (int64_t)w * a->pool_stride, q1 = q0 + a->pool;
         SN_T(pool_best)(x, SN_FB, (struct SN_T(window)){q0, q1 < outputs ? q1 : outputs}, m, best, arg);
-        memcpy(sn_row(&a->y, row) + (w0 + w) * a->y.ld + f0, best, (size_t)m * sizeof *best);
+        sn_codes_copy(sn_row(&a->y, row) + (w0 + w) * a->y.ld + f0, best, m);
         for (int f = 0; a->win && f < m; f++) a->win[row * a->win_row + (w0 + w) * a->s.cout + f0 + f] = (uint8_t)(arg[f] - q0);
     }
 }
@@ -336,7 +347,7 @@ static void SN_T(codes_grad_slow)(const struct sn_codes_work *k, int g, int64_t 
 
 /* Gradients of the block's filters at output q. */
 static inline void SN_T(codes_grad_add)(const struct sn_codes_work *k, const struct sn_codes_part *u, sn_real *sums, int64_t q,
-                                        const sn_vec dy[SN_FB_VEC], sn_real *dw) {
+                                        const sn_vec *dy, sn_real *dw) {
     int64_t pos = q * k->s->stride - k->s->pad + 2 * u->g0, step = (int64_t)k->entries * SN_FB, half = (int64_t)k->symbols * SN_FB;
     const uint16_t *at = k->at + (pos - k->first);
     sn_vec d[SN_FB_VEC];
@@ -382,10 +393,15 @@ static void SN_T(codes_grad_outputs)(const struct sn_codes_work *k, const struct
                                      sn_real *sums, int64_t q0, int64_t q1) {
     int m = SN_T(codes_filters)(k, u->block);
     const sn_real *dy = sn_row(a->dy, k->row) + u->block * SN_FB;
-    sn_vec d[SN_FB_VEC] = {0};
+    sn_real edge[SN_FB] = {0};
     for (int64_t q = q0; q < q1; q++) {
-        memcpy(d, dy + q * a->dy->ld, (size_t)m * sizeof *dy);
-        SN_T(codes_grad_add)(k, u, sums, q, d, a->dw);
+        const sn_real *from = dy + q * a->dy->ld;
+        /* the rows' pieces lie too far apart for the processor to see them coming: without this three times slower where they straddle
+         * lines */
+        __builtin_prefetch(from + 8 * a->dy->ld);
+        __builtin_prefetch(from + 8 * a->dy->ld + SN_FB - 1);
+        for (int f = 0; m < SN_FB && f < m; f++) edge[f] = from[f];
+        SN_T(codes_grad_add)(k, u, sums, q, (const sn_vec *)(m < SN_FB ? edge : from), a->dw);
     }
 }
 
@@ -397,7 +413,7 @@ static void SN_T(codes_grad_window)(const struct sn_codes_work *k, const struct 
     const uint8_t *win = a->pool->win + k->row * a->pool->win_row + w * k->s->cout + f0;
     sn_int at[SN_FB]; /* winner, -1: no gradient, or done */
     sn_real value[SN_FB] = {0};
-    memcpy(value, sn_row(a->dy, k->row) + w * a->dy->ld + f0, (size_t)m * sizeof *value);
+    sn_codes_copy(value, sn_row(a->dy, k->row) + w * a->dy->ld + f0, m);
     for (int f = 0; f < SN_FB; f++) at[f] = f < m && y[f] > 0 ? win[f] : -1;
     bool few = a->size <= SN_FB / 2; /* go through the offsets, else through the filters */
     for (int n = 0; n < (few ? a->size : m); n++) {

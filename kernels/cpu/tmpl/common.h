@@ -10,8 +10,9 @@
 #include "cpu/tmpl/mathfn.h"
 #include "kernels.h"
 
-/* The next loop's iterations are independent although pointers may be equal (in-place operations). */
-#if defined SN_DOUBLE
+/* The next loop's iterations are independent although pointers may be equal (in-place operations). Only in vector builds: clang warns
+ * where it cannot make use of it. */
+#if defined SN_DOUBLE || !(defined __AVX__ || defined __ARM_NEON)
 #define SN_INDEPENDENT
 #elif defined __clang__
 #define SN_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")

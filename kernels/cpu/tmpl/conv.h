@@ -1,56 +1,95 @@
-/* Convolution as a matrix product over overlapping rows: output position q is row q of A, k*ch values from position q*stride - pad on, one
- * stride of positions after row q-1. No im2col; a part of a row is copied, zeros around it, only where a window leaves the row or its
- * positions are not adjacent. Zero taps take part in the sum, so that a position has the same bits wherever the row ends. */
+/* Convolution as matrix products, without im2col.
+ *
+ * Forward: output position q is row q of A, k*cin values from position q*stride - pad on; rows overlap. A part of a row of x is copied,
+ * zeros around it, only where a window leaves the row or positions are not adjacent. Zero taps take part in the sum, so that a position
+ * has the same bits wherever the row ends. Data gradient: dy W^T gives each position of dy its window's worth of dx, windows are added with
+ * q ascending; no work for the zeros between the positions of a strided dy, and no narrow product where cin is 4. */
 #include "cpu/tmpl/common.h"
 
 #define SN_CONV_CHUNK 512 /* output positions whose inputs are copied at a time */
+#define SN_CONV_ADD 64    /* positions of dy whose windows are worked out at a time */
 
-/* A row as the windows see it: `len` positions of ch channels, the source's positions `insert` apart with zeros between. */
-struct sn_strip {
-    const sn_real *p;
-    int64_t ld, len;
-    int ch, insert;
-};
-/* The windows over it. */
-struct sn_windows {
-    int k, stride, pad;
-};
-
-static size_t SN_T(conv_strip_at)(void) {
+static size_t SN_T(conv_ws_at)(void) {
     return (SN_T(gemm_ws)() + 63) / 64 * 64;
 }
 
-/* Values of windows [q0, q1): in place, or copied to ws. */
-static const sn_real *SN_T(conv_place)(const struct sn_strip *x, const struct sn_windows *w, int64_t q0, int64_t q1, void *ws) {
-    const int64_t lo = q0 * w->stride - w->pad, hi = (q1 - 1) * w->stride - w->pad + w->k;
-    if (lo >= 0 && hi <= x->len && x->ld == x->ch && x->insert == 1) return x->p + lo * x->ch;
-    sn_real *strip = (sn_real *)((char *)ws + SN_T(conv_strip_at)()), *dst = strip;
-    const size_t bytes = (size_t)x->ch * sizeof *dst;
-    for (int64_t u = lo; u < hi; u++, dst += x->ch) {
-        if (u >= 0 && u < x->len && u % x->insert == 0)
-            memcpy(dst, x->p + u / x->insert * x->ld, bytes);
+static sn_real *SN_T(conv_ws_part)(void *ws) {
+    return (sn_real *)((char *)ws + SN_T(conv_ws_at)());
+}
+
+/* Values of row i of x for windows [q0, q1): in place, or copied to ws. */
+static const sn_real *SN_T(conv_place)(const struct sn_conv *s, const struct sn_t3 *x, int i, int64_t q0, int64_t q1, void *ws) {
+    const int64_t lo = q0 * s->stride - s->pad, hi = (q1 - 1) * s->stride - s->pad + s->k, len = x->len[i];
+    const sn_real *row = sn_row(x, i);
+    if (lo >= 0 && hi <= len && sn_dense(x)) return row + lo * s->cin;
+    sn_real *dst = SN_T(conv_ws_part)(ws);
+    const size_t bytes = (size_t)s->cin * sizeof *dst;
+    for (int64_t p = lo; p < hi; p++, dst += s->cin) {
+        if (p >= 0 && p < len)
+            memcpy(dst, row + p * x->ld, bytes);
         else
             memset(dst, 0, bytes);
     }
-    return strip;
+    return SN_T(conv_ws_part)(ws);
 }
 
-/* y[q] = bias + window q of x times B, q < len. */
-static void SN_T(correlate)(const struct sn_strip *x, const struct sn_windows *w, const void *b, const sn_real *bias, const struct sn_t3 *y,
-                            int i, void *ws) {
-    const int64_t len = y->len[i], chunks = (len + SN_CONV_CHUNK - 1) / SN_CONV_CHUNK;
-    struct sn_gemm g = {.n = y->ch, .k = (int64_t)w->k * x->ch, .a_rs = (int64_t)w->stride * x->ch, .a_cs = 1, .packed_b = b, .bias = bias};
-    g.c_rs = y->ld, g.ws = ws;
-    for (int64_t n = 0; n < chunks; n++) {
-        const int64_t q0 = n * len / chunks, q1 = (n + 1) * len / chunks;
-        g.m = q1 - q0, g.a = SN_T(conv_place)(x, w, q0, q1, ws), g.c = sn_row(y, i) + q0 * y->ld;
-        SN_T(gemm)(&g);
+static void SN_T(conv_fwd)(const struct sn_conv_fwd *a) {
+    const struct sn_conv s = a->s;
+    struct sn_gemm g = {.n = s.cout, .k = (int64_t)s.k * s.cin, .a_rs = (int64_t)s.stride * s.cin, .a_cs = 1, .packed_b = a->w};
+    g.bias = a->bias, g.c_rs = a->y.ld, g.ws = a->ws;
+    for (int i = 0; i < a->n; i++) {
+        const int64_t len = a->y.len[i], chunks = (len + SN_CONV_CHUNK - 1) / SN_CONV_CHUNK;
+        for (int64_t n = 0; n < chunks; n++) {
+            const int64_t q0 = n * len / chunks, q1 = (n + 1) * len / chunks;
+            g.m = q1 - q0, g.a = SN_T(conv_place)(&s, &a->x, i, q0, q1, a->ws), g.c = sn_row(&a->y, i) + q0 * a->y.ld;
+            SN_T(gemm)(&g);
+        }
     }
 }
 
-static struct sn_strip SN_T(strip)(const struct sn_t3 *x, int i, int insert) {
-    const int64_t n = x->len[i];
-    return (struct sn_strip){.p = sn_row(x, i), .ld = x->ld, .len = n > 0 ? (n - 1) * insert + 1 : 0, .ch = x->ch, .insert = insert};
+/* dx[0, n) += z[0, n). */
+static void SN_T(conv_add)(const sn_real *restrict z, int64_t n, sn_real *restrict dx) {
+    for (int64_t e = 0; e < n; e++) dx[e] += z[e];
+}
+
+/* Adds the window z (k, cin), whose first tap is position p, to a row of dx. */
+static void SN_T(conv_add_window)(const struct sn_conv *s, const sn_real *z, int64_t p, int64_t len, int64_t ld, sn_real *dx) {
+    const int64_t t0 = p < 0 ? -p : 0, t1 = len - p < s->k ? len - p : s->k;
+    if (ld == s->cin && t0 < t1) SN_T(conv_add)(z + t0 * s->cin, (t1 - t0) * s->cin, dx + (p + t0) * ld);
+    for (int64_t t = t0; t < t1 && ld != s->cin; t++) SN_T(conv_add)(z + t * s->cin, s->cin, dx + (p + t) * ld);
+}
+
+static void SN_T(conv_bwd_data)(const struct sn_conv_bwd_data *a) {
+    const struct sn_conv s = a->s;
+    const int64_t wide = (int64_t)s.k * s.cin;
+    sn_real *z = SN_T(conv_ws_part)(a->ws);
+    struct sn_gemm g = {.n = wide, .k = s.cout, .a_rs = a->dy.ld, .a_cs = 1, .packed_b = a->w, .c = z, .c_rs = wide, .ws = a->ws};
+    for (int i = 0; i < a->n; i++) {
+        const int64_t len = a->dx.len[i];
+        sn_real *dx = sn_row(&a->dx, i);
+        for (int64_t p = 0; p < len; p++) memset(dx + p * a->dx.ld, 0, (size_t)s.cin * sizeof *dx);
+        for (int64_t q0 = 0; q0 < a->dy.len[i]; q0 += SN_CONV_ADD) {
+            g.m = sn_imin(a->dy.len[i] - q0, SN_CONV_ADD), g.a = sn_row(&a->dy, i) + q0 * a->dy.ld;
+            SN_T(gemm)(&g);
+            for (int64_t q = 0; q < g.m; q++) SN_T(conv_add_window)(&s, z + q * wide, (q0 + q) * s.stride - s.pad, len, a->dx.ld, dx);
+        }
+    }
+}
+
+/* A is the transposed windows; blocks of positions as the sum has them. */
+static void SN_T(conv_bwd_filter)(const struct sn_conv_bwd_filter *a) {
+    const struct sn_conv s = a->s;
+    struct sn_gemm g = {.m = a->o1 - a->o0, .n = s.cout, .a_rs = 1, .a_cs = (int64_t)s.stride * s.cin, .b_rs = a->dy.ld, .b_cs = 1};
+    g.c = a->dw, g.c_rs = s.cout, g.accumulate = 1, g.ws = a->ws;
+    for (int i = 0; i < a->n; i++) {
+        const int64_t len = a->dy.len[i];
+        for (int64_t q = 0; q < len; q += SN_KBLOCK) {
+            g.k = sn_imin(len - q, SN_KBLOCK);
+            g.a = SN_T(conv_place)(&s, &a->x, i, q, q + g.k, a->ws) + a->o0;
+            g.b = sn_row(&a->dy, i) + q * a->dy.ld;
+            SN_T(gemm)(&g);
+        }
+    }
 }
 
 static size_t SN_T(conv_fwd_bytes)(const struct sn_conv *s) {
@@ -58,61 +97,22 @@ static size_t SN_T(conv_fwd_bytes)(const struct sn_conv *s) {
 }
 
 static size_t SN_T(conv_bwd_bytes)(const struct sn_conv *s) {
-    return SN_T(gemm_pack_bytes)((int64_t)s->k * s->cout, s->cin);
+    return SN_T(gemm_pack_bytes)(s->cout, (int64_t)s->k * s->cin);
 }
 
-/* A copied part of a row: as many windows as a chunk has, or, forward, all of a short row. */
+static void SN_T(conv_prepare)(const struct sn_conv_prepare *a) {
+    const int64_t wide = (int64_t)a->s.k * a->s.cin;
+    const struct sn_gemm_pack fwd = {.n = a->s.cout, .k = wide, .b = a->w, .b_rs = a->s.cout, .b_cs = 1, .dst = a->fwd};
+    const struct sn_gemm_pack bwd = {.n = wide, .k = a->s.cout, .b = a->w, .b_rs = 1, .b_cs = a->s.cout, .dst = a->bwd};
+    if (a->fwd) SN_T(gemm_pack)(&fwd);
+    if (a->bwd) SN_T(gemm_pack)(&bwd);
+}
+
+/* Behind the GEMM's part: copied inputs of a chunk (or of all of a short row), or windows of dx. */
 static size_t SN_T(conv_ws)(const struct sn_conv *s, int64_t longest_in) {
     const int64_t row = longest_in + 2 * (int64_t)s->pad + s->k, part = (SN_CONV_CHUNK - 1) * (int64_t)s->stride + s->k;
-    const int64_t fwd = (row < part ? row : part) * s->cin, bwd = (SN_CONV_CHUNK - 1 + (int64_t)s->k) * s->cout;
-    return SN_T(conv_strip_at)() + (size_t)(fwd > bwd ? fwd : bwd) * sizeof(sn_real);
-}
-
-/* bwd: B of the reverse direction, row t*cout + f, column c = w[k-1-t, c, f]. */
-static void SN_T(conv_prepare)(const struct sn_conv_prepare *a) {
-    const struct sn_conv s = a->s;
-    if (a->fwd) {
-        const struct sn_gemm_pack p = {.n = s.cout, .k = (int64_t)s.k * s.cin, .b = a->w, .b_rs = s.cout, .b_cs = 1, .dst = a->fwd};
-        SN_T(gemm_pack)(&p);
-    }
-    sn_real *dst = a->bwd;
-    for (int c = 0; dst && c < s.cin; c += SN_NR)
-        for (int t = s.k - 1; t >= 0; t--, dst += (int64_t)s.cout * SN_NR)
-            SN_T(pack_panel)(a->w + ((int64_t)t * s.cin + c) * s.cout, 1, s.cout, s.cout, sn_imin(s.cin - c, SN_NR), dst);
-}
-
-static void SN_T(conv_fwd)(const struct sn_conv_fwd *a) {
-    const struct sn_windows w = {a->s.k, a->s.stride, a->s.pad};
-    for (int i = 0; i < a->n; i++) {
-        const struct sn_strip x = SN_T(strip)(&a->x, i, 1);
-        SN_T(correlate)(&x, &w, a->w, a->bias, &a->y, i, a->ws);
-    }
-}
-
-/* Correlation of dy, its positions a stride apart, with the flipped weights. */
-static void SN_T(conv_bwd_data)(const struct sn_conv_bwd_data *a) {
-    const struct sn_windows w = {a->s.k, 1, a->s.k - 1 - a->s.pad};
-    for (int i = 0; i < a->n; i++) {
-        const struct sn_strip dy = SN_T(strip)(&a->dy, i, a->s.stride);
-        SN_T(correlate)(&dy, &w, a->w, NULL, &a->dx, i, a->ws);
-    }
-}
-
-/* A is the transposed windows; blocks of positions as the sum has them. */
-static void SN_T(conv_bwd_filter)(const struct sn_conv_bwd_filter *a) {
-    const struct sn_windows w = {a->s.k, a->s.stride, a->s.pad};
-    struct sn_gemm g = {.m = a->o1 - a->o0, .n = a->s.cout, .a_rs = 1, .a_cs = (int64_t)a->s.stride * a->s.cin, .b_rs = a->dy.ld, .b_cs = 1};
-    g.c = a->dw, g.c_rs = a->s.cout, g.accumulate = 1, g.ws = a->ws;
-    for (int i = 0; i < a->n; i++) {
-        const struct sn_strip x = SN_T(strip)(&a->x, i, 1);
-        const int64_t len = a->dy.len[i];
-        for (int64_t q = 0; q < len; q += SN_KBLOCK) {
-            g.k = sn_imin(len - q, SN_KBLOCK);
-            g.a = SN_T(conv_place)(&x, &w, q, q + g.k, a->ws) + a->o0;
-            g.b = sn_row(&a->dy, i) + q * a->dy.ld;
-            SN_T(gemm)(&g);
-        }
-    }
+    const int64_t copied = row < part ? row : part, windows = SN_CONV_ADD * (int64_t)s->k;
+    return SN_T(conv_ws_at)() + (size_t)((copied > windows ? copied : windows) * s->cin) * sizeof(sn_real);
 }
 
 static void SN_T(fill_conv)(struct sn_kernels *k) {

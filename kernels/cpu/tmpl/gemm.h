@@ -1,4 +1,5 @@
-/* Matrix product for CPUs with vector FMA: C = start + A B, each element the sum of one FMA chain per SN_KBLOCK of k, blocks added in order.
+/* Matrix product for CPUs with vector FMA: C = start + A B, each element the sum of one FMA chain per SN_KBLOCK of k, blocks added in
+ * order.
  *
  * A tile of up to SN_MR rows by SN_NR columns stays in registers for a whole block of k: per k two vectors of B, one broadcast of A per
  * row. B comes from panels of SN_NR columns (k-major, the last one padded with zeros) or, for few rows, straight from the caller; A is
@@ -17,9 +18,9 @@
 #define SN_SET1(x) _mm256_set1_ps(x)
 #define SN_VFMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 #endif
-#define SN_NV 2                      /* vectors in a panel's row */
-#define SN_NR (SN_NV * SN_VEC)       /* columns of a panel */
-#define SN_MAX_PANELS 4              /* panels side by side when there are few rows */
+#define SN_NV 2                /* vectors in a panel's row */
+#define SN_NR (SN_NV * SN_VEC) /* columns of a panel */
+#define SN_MAX_PANELS 4        /* panels side by side when there are few rows */
 #define SN_ZEROS (SN_MAX_PANELS * SN_NR)
 #define SN_ROW_PANELS 8              /* tiles in a block of rows: its part of A stays in the second level cache */
 #define SN_PACK_COLS 512             /* columns of B packed at a time */
@@ -186,7 +187,8 @@ static void SN_T(gemm_rows)(const struct sn_gemm_part *q, int64_t i0, int64_t i1
     const int64_t m = g->m, up = SN_T(tile_row)(m, i0);
     const struct sn_gemm_a a = SN_T(place_a)(q, up, SN_T(tile_row)(m, i1) - up);
     const struct sn_gemm_start s = SN_T(gemm_start)(g, q->k0);
-    struct sn_gemm_tile t = {.k = q->k, .a_rs = a.rs, .a_ks = a.ks, .b_panel = q->b_panel, .b_ks = q->b_ks, .start_rs = s.rs, .c_rs = g->c_rs};
+    struct sn_gemm_tile t = {
+        .k = q->k, .a_rs = a.rs, .a_ks = a.ks, .b_panel = q->b_panel, .b_ks = q->b_ks, .start_rs = s.rs, .c_rs = g->c_rs};
     for (int64_t j = 0, step; j < q->n; j += step) {
         const int panels = m <= 3 ? SN_T(wide_tiles)[m - 1].panels : 1;
         const bool wide = panels > 1 && q->n - j >= panels * SN_NR;

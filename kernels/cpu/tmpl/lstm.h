@@ -71,6 +71,8 @@ static void SN_T(lstm_fwd_row)(const struct sn_lstm_fwd *a, const struct sn_lstm
     if (a->gates) p.gates = a->gates + i * a->gates_row + t * 4 * n;
     if (a->c) p.c = a->c + kept, p.c_prev = before < 0 ? st->zeros : a->c + i * a->c_row + before * n;
     if (a->tc) p.tc = a->tc + kept;
+    const sn_real *next = x + (a->reverse ? -a->xp.ld : a->xp.ld); /* rows are too many for the hardware's prefetcher */
+    for (int64_t j = 0; j < 4 * n; j += 64 / (int64_t)sizeof *x) __builtin_prefetch(next + j, 0, 2);
     SN_T(lstm_cell)(n, &p);
     if (a->h) memcpy(a->h + kept, p.h, bytes);
     if (!a->last_only) memcpy(sn_row(&a->y, i) + t * a->y.ld, p.h, bytes);
@@ -86,7 +88,8 @@ static void SN_T(lstm_fwd)(const struct sn_lstm_fwd *a) {
         for (int i = 0; i < g.m; i++) {
             const int64_t len = a->xp.len[i];
             if (s >= len) continue;
-            SN_T(lstm_fwd_row)(a, &st, i, SN_T(lstm_position)(len, s, a->reverse), s > 0 ? SN_T(lstm_position)(len, s - 1, a->reverse) : -1);
+            SN_T(lstm_fwd_row)
+            (a, &st, i, SN_T(lstm_position)(len, s, a->reverse), s > 0 ? SN_T(lstm_position)(len, s - 1, a->reverse) : -1);
             if (a->last_only && s == len - 1) memcpy(sn_row(&a->y, i), st.h + i * n, (size_t)n * sizeof(sn_real));
         }
     }
@@ -180,7 +183,8 @@ static void SN_T(lstm_bwd)(const struct sn_lstm_bwd *a) {
 
 static struct sn_lstm_kept SN_T(lstm_kept)(const struct sn_lstm_attr *a, const sn_real *zeros, int64_t row, int64_t t, int64_t before) {
     const int64_t n = a->units, gates = row * a->gates_row + t * 4 * n, c = row * a->c_row;
-    return (struct sn_lstm_kept){a->pre + gates, a->gates + gates, a->c + c + t * n, before < 0 ? zeros : a->c + c + before * n, a->tc + c + t * n};
+    return (struct sn_lstm_kept){a->pre + gates, a->gates + gates, a->c + c + t * n, before < 0 ? zeros : a->c + c + before * n,
+                                 a->tc + c + t * n};
 }
 
 static void SN_T(lstm_attr_row)(const void *args, const sn_real *zeros, int row, int64_t t, int64_t before, struct sn_lstm_back *p) {
