@@ -41,8 +41,10 @@ typedef struct seqnet_source_options {
     const char *reference; /**< FASTA for intervals */
     const char *exclude;   /**< BED: no negative is drawn here */
     const char *labels;    /**< comma list of label columns; NULL = all that are neither sequence, coordinates, name nor group */
-    const char *group;     /**< column that keeps rows together in splits */
-    const char *alphabet;  /**< "dna" | "rna" | "protein"; NULL = that of `architecture`, else dna */
+    const char *const *prefer; /**< (n_prefer) label columns to take where labels is NULL and the table has them all, as a model's tasks */
+    int n_prefer;
+    const char *group;        /**< column that keeps rows together in splits */
+    const char *alphabet;     /**< "dna" | "rna" | "protein"; NULL = that of `architecture`, else dna */
     const char *architecture; /**< file or installed name: alphabet and window are taken from it where they are not given; may be NULL */
     int64_t window;           /**< bases about the centre of an interval; 0 = the architecture's fixed length, else the interval itself */
     int center_summit;        /**< centre on the narrowPeak summit instead of the middle */

@@ -58,6 +58,8 @@ int seqnet_source_open(seqnet_ctx *ctx, const seqnet_source_options *caller, seq
                                    .reference = o.reference,
                                    .exclude = o.exclude,
                                    .labels = o.labels,
+                                   .prefer = o.prefer,
+                                   .n_prefer = o.n_prefer,
                                    .group = o.group,
                                    .center = o.center_summit ? SN_CENTER_SUMMIT : SN_CENTER_MID,
                                    .need_labels = o.need_labels,

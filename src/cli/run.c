@@ -176,5 +176,11 @@ int open_for_model(seqnet_ctx *ctx, struct args *a, const seqnet_model *m, seqne
     seqnet_model_describe(m, &info);
     a->data.alphabet = info.alphabet;
     if (a->data.window == 0) a->data.window = info.length;
-    return seqnet_source_open(ctx, &a->data, out);
+    const char **tasks = calloc((size_t)info.n_tasks, sizeof *tasks);
+    for (int i = 0; tasks && i < info.n_tasks; i++) tasks[i] = seqnet_model_task_name(m, i);
+    a->data.prefer = tasks, a->data.n_prefer = tasks && !info.classes ? info.n_tasks : 0;
+    int rc = seqnet_source_open(ctx, &a->data, out);
+    a->data.prefer = NULL, a->data.n_prefer = 0;
+    free(tasks);
+    return rc;
 }

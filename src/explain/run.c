@@ -306,6 +306,7 @@ int sn_explainer_run(struct sn_explainer *e, int n, const uint8_t *codes, int64_
     struct run run = {e, codes, code_row, len, index, hypothetical, actual, out, NULL, 0};
     int64_t fixed = e->models[0]->arch->length, longest = 0;
     double begin = sn_time_wall();
+    SN_TRY(sn_check_cancel(e->rt.sink));
     for (int i = 0; i < n; i++) {
         SN_TRY(check_sequence(e, codes + i * code_row, len[i], index[i]));
         out[i] = (seqnet_explanation){.size = sizeof *out};

@@ -441,6 +441,7 @@ static int run_batches(struct sn_scanner *s, struct sn_scan_reader *reader, stru
         struct sn_scan_batch *read = j.to_read;
         j.to_score = read && read->n ? read : NULL;
         j.to_read = j.to_score ? &batches[(turn + 1) % 3] : NULL;
+        SN_TRY(sn_check_cancel(s->rt.sink));
         int tiles = 2 + (j.to_score ? (j.to_score->n + s->rows - 1) / s->rows : 0);
         rc = sn_pool_run(s->rt.pool, tiles, s->n_workers, run_tile, &j);
         if (rc == 0 && read) count_batch(s, read, total);

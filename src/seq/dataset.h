@@ -51,8 +51,10 @@ struct sn_dataset_options {
     const char *reference;              /* FASTA for intervals */
     const char *exclude;                /* BED: regions where no negative is drawn */
     const char *labels;                 /* comma list of label columns; NULL = all but sequence/coordinate/name/group columns */
-    const char *group;                  /* group column */
-    int64_t window;                     /* intervals: window length about the centre; 0 = the interval itself */
+    const char *const *prefer;          /* (n_prefer) columns to take when labels is NULL and the table has them all */
+    int n_prefer;
+    const char *group; /* group column */
+    int64_t window;    /* intervals: window length about the centre; 0 = the interval itself */
     enum sn_center center;
     bool need_labels;
     bool make_negatives;           /* positives alone: draw negatives */

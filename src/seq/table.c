@@ -82,9 +82,20 @@ static int choose_label(struct table *tb, int c) {
     return sn_labels_add(&tb->labels, tb->columns.v[c]);
 }
 
+static bool has_preferred(const struct table *tb) {
+    for (int i = 0; i < tb->o->n_prefer; i++)
+        if (sn_names_find(&tb->columns, tb->o->prefer[i], strlen(tb->o->prefer[i])) < 0) return false;
+    return tb->o->n_prefer > 0;
+}
+
 static int choose_labels(struct table *tb) {
     const char *list = tb->o->labels;
     if (list == NULL && !tb->o->need_labels) return 0;
+    if (list == NULL && has_preferred(tb)) {
+        for (int i = 0; i < tb->o->n_prefer; i++)
+            SN_TRY(choose_label(tb, sn_names_find(&tb->columns, tb->o->prefer[i], strlen(tb->o->prefer[i]))));
+        return 0;
+    }
     for (const char *s = list; s != NULL;) {
         const char *comma = strchr(s, ',');
         int c = find_column(tb, s, comma ? (size_t)(comma - s) : strlen(s), "label");

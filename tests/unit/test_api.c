@@ -455,6 +455,95 @@ START_TEST(training_callbacks) {
 }
 END_TEST
 
+/* Scans 200 kb; stop_at > 0 stops it on the way. */
+static int scan_hosted(seqnet_ctx *ctx, const char *output, seqnet_scan_result *r) {
+    char genome[64], *text = malloc(200100);
+    seqnet_model *m = fresh(ctx, arch_path, 1);
+    seqnet_scan_options o;
+    seqnet_scanner *s;
+    unsigned state = 5;
+    int n = sprintf(text, ">chr1\n");
+    for (int i = 0; i < 200000; i++) text[n++] = "ACGT"[(state = state * 1664525u + 1013904223u) >> 30];
+    strcpy(text + n, "\n");
+    write_file(genome, text);
+    free(text);
+    seqnet_scan_defaults(&o);
+    o.stride = 1;
+    o.output = output;
+    ck_assert_msg(seqnet_scanner_create(ctx, &m, 1, &o, &s) == 0, "%s", seqnet_errmsg());
+    int rc = seqnet_scan(s, genome);
+    seqnet_scanner_result(s, r);
+    seqnet_scanner_free(&s);
+    seqnet_model_free(&m);
+    unlink(genome);
+    return rc;
+}
+
+START_TEST(scan_callbacks) {
+    struct host h = {0}, stop = {.stop_at = 2};
+    seqnet_scan_result r = {.size = sizeof r};
+    char output[80];
+    snprintf(output, sizeof output, "%s.bedgraph", arch_path);
+    seqnet_ctx *ctx = hosted(&h, false);
+    ck_assert_msg(scan_hosted(ctx, output, &r) == 0, "%s", seqnet_errmsg());
+    ck_assert_int_eq(r.bases, 200000);
+    ck_assert_int_eq(r.windows, 200000 - 20 + 1);
+    ck_assert_int_eq(unlink(output), 0);
+    ck_assert_int_gt(h.progress, 0);
+    seqnet_ctx_free(&ctx);
+    ctx = hosted(&stop, false);
+    ck_assert_int_eq(scan_hosted(ctx, output, &r), SEQNET_ECANCELED);
+    ck_assert_int_ne(unlink(output), 0); /* nothing half-written */
+    seqnet_ctx_free(&ctx);
+    ck_assert_int_eq(h.strange + stop.strange, 0);
+}
+END_TEST
+
+/* Contributions of a sequence shorter than the model's length: they are those of its own bases, and sum to the change of the output. */
+START_TEST(explanation) {
+    struct host h = {0}, stop = {.stop_at = 1};
+    seqnet_ctx *ctx = hosted(&h, false);
+    seqnet_model *m = fresh(ctx, arch_path, 2);
+    seqnet_explain_options o;
+    seqnet_explanation x = {.size = sizeof x};
+    seqnet_explainer *e;
+    const char *bases = "GATTACAGATNAC";
+    float hypothetical[13 * 4], actual[13 * 4];
+    double sum = 0;
+    seqnet_explain_defaults(&o);
+    o.task = "task2";
+    ck_assert_msg(seqnet_explainer_create(ctx, &m, 1, &o, &e) == 0, "%s", seqnet_errmsg());
+    ck_assert_msg(seqnet_explain(e, bases, 13, 3, hypothetical, actual, 13 * 4, &x) == 0, "%s", seqnet_errmsg());
+    for (int i = 0; i < 13 * 4; i++) {
+        sum += actual[i];
+        bool here = bases[i / 4] == "ACGT"[i % 4];
+        ck_assert(actual[i] == (here ? hypothetical[i] : 0));
+    }
+    ck_assert_double_eq_tol(sum, x.output - x.expected, 1e-5);
+    ck_assert(x.output != x.expected && x.residual < 1e-5 && !x.only_arrangement);
+    ck_assert_int_eq(seqnet_explain(e, bases, 13, 3, NULL, actual, 13 * 4 - 1, &x), SEQNET_EINVAL);
+    ck_assert_int_eq(seqnet_explain(e, "GATTACAGATTACAGATTACA", 21, 3, NULL, NULL, 0, &x), SEQNET_EDATA);
+    ck_assert_int_eq(seqnet_explain(e, "GATT*CA", 7, 3, NULL, NULL, 0, &x), SEQNET_EDATA);
+    ck_assert_ptr_nonnull(strstr(seqnet_errmsg(), "position 5"));
+    seqnet_explainer_free(&e);
+    seqnet_ctx_free(&ctx);
+    ctx = hosted(&stop, false);
+    struct maker maker = {.n = 100, .fail_at = -1, .length = 20};
+    char folder[80];
+    seqnet_source *s;
+    snprintf(folder, sizeof folder, "%s.d", arch_path);
+    ck_assert_int_eq(source(ctx, &maker, &s), 0);
+    ck_assert_int_eq(seqnet_explainer_create(ctx, &m, 1, NULL, &e), 0);
+    ck_assert_int_eq(seqnet_explain_source(e, s, folder), SEQNET_ECANCELED);
+    rmdir(folder);
+    seqnet_explainer_free(&e);
+    seqnet_source_free(&s);
+    seqnet_model_free(&m);
+    seqnet_ctx_free(&ctx);
+    ck_assert_int_eq(h.strange + stop.strange, 0);
+}
+END_TEST
+
 /* ---- evaluation ---- */
 
 static double find_metric(const seqnet_metric *v, int n, int task, const char *name) {
@@ -554,6 +643,8 @@ int main(void) {
     tcase_add_test(cases, prediction_growing);
     tcase_add_test(cases, callbacks);
     tcase_add_test(cases, training_callbacks);
+    tcase_add_test(cases, scan_callbacks);
+    tcase_add_test(cases, explanation);
     tcase_add_test(cases, evaluation);
     tcase_add_test(cases, models);
     suite_add_tcase(suite, cases);
