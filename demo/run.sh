@@ -69,18 +69,23 @@ grep -v '^#' "$out/sites.bed" | sort -k 7,7nr | awk -F '\t' -v bed="$chr22/rest_
             printf "  ChIP-seq peak %s:%d-%d, kept out of the training: %s\n", chrom[i], from[i] + 1, to[i],
                 rank[i] ? "number " rank[i] " of the sites" : "not called"
     }'
-awk -F '\t' 'NR > 1 && $7 == "REST" && $8 > r { r = $8; name = $1; seq = $5; id = $6 }
-    END {
-        if (r) printf "The filter that looks most like REST: %s, consensus %s, correlation %.3f with JASPAR %s over %d bases.\n", name, seq, r, id, length(seq)
-        else print "No filter looks most like REST."
-    }' "$out/peaks/filters.tsv" | tee "$out/filter.txt"
+filter=$(awk -F '\t' 'NR > 1 && $7 == "REST" && $8 > r { r = $8; best = $1 " " $5 " " $6 " " length($5) }
+    END { if (r) printf "%s %.3f", best, r }' "$out/peaks/filters.tsv")
+if [ -n "$filter" ]; then
+    # shellcheck disable=SC2086 # a list of words
+    set -- $filter
+    echo "The filter that looks most like REST: $1, consensus $2, correlation $5 with JASPAR $3 over $4 bases."
+    picture=$out/peaks/logos/filter_$1.svg
+else
+    echo "No filter looks most like REST."
+    picture="-"
+fi
 
-first() { find "$1/logos" -name 'sequence_001_*.svg' 2>/dev/null; }
-filter=$(sed -n 's/^The filter[^:]*: \([^,]*\),.*/\1/p' "$out/filter.txt")
+strongest() { find "$1/logos" -name 'sequence_001_*.svg' 2>/dev/null; }
 cat <<TEXT
 Pictures, for any browser:
-  what that filter looks for         ${filter:+$out/peaks/logos/filter_$filter.svg}
-  the bases that make a REST peak    $(first "$out/peaks")
-  the bases of the strongest site    $(first "$out/sites")
+  what that filter looks for         $picture
+  the bases that make a REST peak    $(strongest "$out/peaks")
+  the bases of the strongest site    $(strongest "$out/sites")
 The model: $out/rest.seqnet, the sites: $out/sites.bed, all filters as motifs: $out/peaks/filters.meme.
 TEXT

@@ -11,7 +11,8 @@
  * number of rows, the row's place, or, with FMA, the ISA. Sums over k: from zero, ascending, blocks of SN_KBLOCK, one FMA chain a block,
  * blocks added in order to the start value (0, bias, or the old content). Sums across one vector (softmax, norms, losses): 16 virtual
  * lanes (element i goes to lane i mod 16, ascending), then lanes combined as a fixed tree: l[i]+l[i+8], +4, +2, +1.
- * exp, log, tanh and sigmoid are our own (kernels/cpu/tmpl/mathfn.h), the same operations in the same order on every ISA; FMA is written out.
+ * exp, log, tanh and sigmoid are our own (kernels/cpu/tmpl/mathfn.h), the same operations in the same order on every ISA; FMA is written
+ * out.
  *
  * The ref table is plain C, compiled for float and, with SN_DOUBLE, for double (test oracle). */
 #ifndef SN_KERNELS_H
@@ -92,7 +93,7 @@ struct sn_conv_fwd {
     struct sn_conv s;
     int n;
     struct sn_t3 x;
-    const void *w; /* prepared fwd */
+    const void *w;       /* prepared fwd */
     const sn_real *bias; /* may be NULL */
     struct sn_t3 y;
     void *ws; /* conv_ws(s, longest row) bytes */
@@ -161,9 +162,9 @@ struct sn_codes_pool_fwd {
     int pool, pool_stride;
     struct sn_t3 y; /* pooled */
     uint8_t *win;
-    int64_t win_row; /* bytes from row to row */
+    int64_t win_row;         /* bytes from row to row */
     const int32_t *conv_len; /* (n) positions before pooling */
-    void *ws; /* codes_pool_ws(s, pool) bytes */
+    void *ws;                /* codes_pool_ws(s, pool) bytes */
 };
 /* Filter and bias gradient of the fused chain: dy where the pooled value is positive goes to the winner. */
 struct sn_codes_pool_bwd {
@@ -205,7 +206,7 @@ struct sn_pairs {
 struct sn_max_pool_attr {
     struct sn_pool_shape s;
     struct sn_pairs pairs;
-    struct sn_t3 x; /* kept rows, addressed by row number */
+    struct sn_t3 x;      /* kept rows, addressed by row number */
     struct sn_t3 my, mx; /* rows are pairs */
 };
 

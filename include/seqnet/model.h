@@ -39,7 +39,7 @@ typedef struct seqnet_model_info {
     int classes;          /**< outputs are classes of one softmax */
     int strands_combined; /**< scores are of both strands */
     int n_nodes, n_weights;
-    int64_t data_length;   /**< longest training sequence, 0 = unknown */
+    int64_t data_length; /**< longest training sequence, 0 = unknown */
 } seqnet_model_info;
 SEQNET_API void seqnet_model_describe(const seqnet_model *m, seqnet_model_info *out);
 SEQNET_API const char *seqnet_model_task_name(const seqnet_model *m, int task);

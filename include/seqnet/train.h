@@ -13,20 +13,20 @@ typedef struct seqnet_trainer seqnet_trainer;
 /** Options; a field at its default (NaN, -1 or NULL) leaves what the architecture text says. */
 typedef struct seqnet_train_options {
     size_t size;
-    uint64_t seed;            /**< weights, order, dropout, augmentation, split; default 1 */
-    int epochs;               /**< 1.. */
-    int min_steps;            /**< raises epochs until this many steps */
-    int batch_size;           /**< 1.. */
-    double learning_rate;     /**< > 0; the peak of one-cycle */
-    const char *schedule;     /**< "constant" | "one_cycle" */
-    const char *optimizer;    /**< "adam" | "sgd" */
-    double momentum;          /**< sgd, 0..1 */
-    int nesterov;             /**< sgd, 0 or 1 */
-    double clipnorm;          /**< global norm, 0 = off */
-    double l1, l2;            /**< on every kernel instead of the layers' kernel_regularizer */
-    int patience;             /**< early stopping on the validation loss, epochs; 0 = off */
-    const char *strand;       /**< "average" | "max" of both strands, or "forward": single-stranded data, which are then not reverse-complemented
-                                   in training either unless reverse_complement says so; NULL = as the architecture says */
+    uint64_t seed;         /**< weights, order, dropout, augmentation, split; default 1 */
+    int epochs;            /**< 1.. */
+    int min_steps;         /**< raises epochs until this many steps */
+    int batch_size;        /**< 1.. */
+    double learning_rate;  /**< > 0; the peak of one-cycle */
+    const char *schedule;  /**< "constant" | "one_cycle" */
+    const char *optimizer; /**< "adam" | "sgd" */
+    double momentum;       /**< sgd, 0..1 */
+    int nesterov;          /**< sgd, 0 or 1 */
+    double clipnorm;       /**< global norm, 0 = off */
+    double l1, l2;         /**< on every kernel instead of the layers' kernel_regularizer */
+    int patience;          /**< early stopping on the validation loss, epochs; 0 = off */
+    const char *strand; /**< "average" | "max" of both strands, or "forward": single-stranded data, which are then not reverse-complemented
+                             in training either unless reverse_complement says so; NULL = as the architecture says */
     int reverse_complement;   /**< augmentation, 0 or 1 */
     int shift;                /**< augmentation, bases */
     const char *class_weight; /**< "balanced" | "none" */

@@ -4,10 +4,15 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/pictures.h"
+#include "motif/meme.h"
 
 struct seqnet_explainer {
+    const seqnet_ctx *ctx;
     struct sn_explainer *inner;
     struct sn_model **models;
+    struct sn_motif_set known; /* motifs that filters are compared with */
+    int n_logos, n_motifs;
 };
 
 /* ---- options ---- */
@@ -52,6 +57,12 @@ static void fill_words(seqnet_explain_options *o) {
 
 /* ---- making ---- */
 
+static int read_known(const struct sn_alphabet *a, const char *path, struct sn_motif_set *known) {
+    SN_TRY(sn_meme_read(path, known));
+    if (strcmp(known->letter, a->letters) == 0) return 0;
+    return sn_error(SEQNET_EDATA, "%s: its motifs are over the letters %s, the model reads %s", path, known->letter, a->letters);
+}
+
 int seqnet_explainer_create(seqnet_ctx *ctx, seqnet_model *const *models, int n_models, const seqnet_explain_options *caller,
                             seqnet_explainer **out) {
     seqnet_explain_options o;
@@ -65,6 +76,9 @@ int seqnet_explainer_create(seqnet_ctx *ctx, seqnet_model *const *models, int n_
     seqnet_explainer *e = sn_calloc(1, sizeof *e);
     if (!e) return SEQNET_ENOMEM;
     SN_GO(sn_inner_models(models, n_models, &e->models));
+    e->ctx = ctx;
+    e->n_logos = o.n_logos;
+    if (o.motif_db) SN_GO(read_known(e->models[0]->arch->alphabet, o.motif_db, &e->known));
     SN_GO(sn_explainer_create(&ctx->rt, e->models, n_models, &o, &e->inner));
     *out = e;
     e = NULL;
@@ -76,6 +90,7 @@ done:
 void seqnet_explainer_free(seqnet_explainer **e) {
     if (!e || !*e) return;
     sn_explainer_free((*e)->inner);
+    sn_motif_set_free(&(*e)->known);
     sn_release_models((*e)->models);
     free(*e);
     *e = NULL;
@@ -83,59 +98,51 @@ void seqnet_explainer_free(seqnet_explainer **e) {
 
 /* ---- running ---- */
 
-/* One sequence as a row of the models' length (or its own), centred. */
-static int make_row(const struct sn_arch *a, const char *bases, int64_t length, struct sn_dataset **d, int64_t *width, uint8_t **row) {
+static int encode(const struct sn_arch *a, const char *bases, int64_t length, uint8_t **codes) {
     int64_t bad;
-    *width = a->length > 0 ? a->length : length;
-    if (length < 1 || length > *width)
-        return sn_error(SEQNET_EDATA, "explain: the sequence has %lld symbols, the model takes %lld", (long long)length, (long long)*width);
-    if (*width < a->graph->min_len)
+    if (a->length > 0 && (length < 1 || length > a->length))
+        return sn_error(SEQNET_EDATA, "explain: the sequence has %lld symbols, the model takes %lld", (long long)length,
+                        (long long)a->length);
+    if (a->length <= 0 && (length < a->graph->min_len || length < 1 || length > INT32_MAX))
         return sn_error(SEQNET_EDATA, "explain: the sequence has %lld symbols, the model needs at least %lld", (long long)length,
                         (long long)a->graph->min_len);
-    if (!(*row = sn_calloc((size_t)*width, 1))) return SEQNET_ENOMEM;
-    if (sn_encode_seq(a->alphabet, bases, length, *row, &bad) < 0)
-        return sn_error(SEQNET_EDATA, "explain: byte 0x%02x at position %lld is no %s symbol", (unsigned char)bases[bad],
-                        (long long)bad + 1, a->alphabet->name);
-    SN_TRY(sn_dataset_create(a->alphabet, d));
-    SN_TRY(sn_dataset_add(*d, "1", *row, length, NULL, NULL));
-    sn_dataset_row(*d, 0, NULL, 0, *width, *row);
-    return 0;
+    if (!(*codes = sn_calloc((size_t)length, 1))) return SEQNET_ENOMEM;
+    if (sn_encode_seq(a->alphabet, bases, length, *codes, &bad) >= 0) return 0;
+    return sn_error(SEQNET_EDATA, "explain: byte 0x%02x at position %lld is no %s symbol", (unsigned char)bases[bad], (long long)bad + 1,
+                    a->alphabet->name);
 }
 
 int seqnet_explain(seqnet_explainer *e, const char *bases, int64_t length, int64_t index, float *hypothetical, float *actual,
                    int64_t capacity, seqnet_explanation *out) {
     const struct sn_arch *a = e->models[0]->arch;
-    struct sn_dataset *d = NULL;
-    uint8_t *row = NULL;
-    float *both = NULL;
+    uint8_t *codes = NULL;
     seqnet_explanation result = {.size = sizeof result};
-    int64_t width, need = length * a->alphabet->channels;
+    int32_t len = (int32_t)length;
     int rc = 0;
-    if ((hypothetical || actual) && capacity < need)
-        return sn_error(SEQNET_EINVAL, "explain: gives %lld floats, the buffer has %lld", (long long)need, (long long)capacity);
-    SN_GO(make_row(a, bases, length, &d, &width, &row));
-    size_t floats = (size_t)width * (size_t)a->alphabet->channels, skip = (size_t)((width - length) / 2) * (size_t)a->alphabet->channels;
-    both = sn_calloc(2 * floats, sizeof *both);
-    SN_GO(both ? 0 : SEQNET_ENOMEM);
-    int32_t len = (int32_t)width;
-    SN_GO(sn_explainer_run(e->inner, 1, row, width, &len, &index, both, both + floats, &result));
-    if (hypothetical) memcpy(hypothetical, both + skip, (size_t)need * sizeof *both);
-    if (actual) memcpy(actual, both + floats + skip, (size_t)need * sizeof *both);
+    if ((hypothetical || actual) && capacity / a->alphabet->channels < length)
+        return sn_error(SEQNET_EINVAL, "explain: gives %lld x %d floats, the buffer has %lld", (long long)length, a->alphabet->channels,
+                        (long long)capacity);
+    SN_GO(encode(a, bases, length, &codes));
+    SN_GO(sn_explainer_run(e->inner, 1, codes, length, &len, &index, hypothetical, actual, &result));
     if (out) SN_GO(sn_give_result(out, &result, sizeof result, "seqnet_explanation"));
 done:
-    sn_dataset_free(d);
-    free(row);
-    free(both);
+    free(codes);
     return rc < 0 ? rc : 0;
 }
 
 int seqnet_explain_source(seqnet_explainer *e, seqnet_source *s, const char *folder) {
-    int rc = sn_explainer_folder(e->inner, s->d, folder);
+    struct sn_explained x = {0};
+    struct sn_pictures p = {
+        .e = e->inner, .d = s->d, .x = &x, .known = &e->known, .sink = e->ctx->rt.sink, .folder = folder, .n_logos = e->n_logos};
+    int rc = sn_explainer_folder(e->inner, s->d, folder, &x);
+    if (rc >= 0) rc = sn_pictures_write(&p, &e->n_motifs);
+    sn_explained_free(&x);
     return rc < 0 ? rc : 0;
 }
 
 void seqnet_explainer_result(const seqnet_explainer *e, seqnet_explain_result *out) {
     seqnet_explain_result r = {.size = sizeof r};
     sn_explainer_result(e->inner, &r);
+    r.motifs = e->n_motifs;
     sn_give(out, out->size, &r, sizeof r);
 }

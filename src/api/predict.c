@@ -134,7 +134,8 @@ static int check_lengths(const struct seqnet_predictor *p, const struct sn_datas
     for (int64_t i = 0; i < d->n; i++) {
         long long len = sn_dataset_len(d, i);
         if (fixed > 0 && len > fixed)
-            return sn_error(SEQNET_EDATA, "record %s: has %lld symbols, the model takes %lld", d->names[i], len, (long long)fixed);
+            return sn_error(SEQNET_EDATA, "record %s: has %lld symbols, the model takes %lld; scan reads longer ones by windows",
+                            d->names[i], len, (long long)fixed);
         if (fixed == 0 && len < g->min_len)
             return sn_error(SEQNET_EDATA, "record %s: has %lld symbols, the model needs at least %lld", d->names[i], len,
                             (long long)g->min_len);

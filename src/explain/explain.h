@@ -15,7 +15,39 @@ void sn_explainer_free(struct sn_explainer *e);
  * channels), NULL allowed. Work is spread over the runtime's workers; results do not depend on n or their number. */
 int sn_explainer_run(struct sn_explainer *e, int n, const uint8_t *codes, int64_t code_row, const int32_t *len, const int64_t *index,
                      float *hypothetical, float *actual, seqnet_explanation *out);
-int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, const char *folder);
+/* "TASK logit" or "TASK probability": what is explained. */
+int sn_explainer_target(const struct sn_explainer *e, struct sn_str *out);
+
+/* What a data set came to, for pictures. */
+struct sn_explained {
+    float *contribution;      /* of every base of the set, at its offsets */
+    float *output, *expected; /* (n) */
+};
+void sn_explained_free(struct sn_explained *x);
+/* Explains a data set into a folder (made when missing): arrays one_hot.npz, hypothetical.npz, contributions.npz, tables contributions.tsv,
+ * sequences.tsv, run.tsv, and contributions.bedgraph when there are coordinates; each complete or not at all. *out is to be freed also when
+ * it failed. */
+int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, const char *folder, struct sn_explained *out);
+
+/* The first convolution as counts: every window of the input (both strands when the model combines them) that activates a filter above half
+ * of its maximum over all windows is a site of that filter. */
+struct sn_filter {
+    char *name; /* LAYER_NUMBER; of an ensemble modelN_LAYER_NUMBER */
+    int size;
+    int64_t sites;
+    float max;       /* largest activation, before the activation function */
+    int64_t *counts; /* (size, channels) letters of the sites */
+};
+struct sn_filters { /* {0} is a valid empty one */
+    struct sn_filter *v;
+    int n;
+    size_t cap;
+    int silent;    /* filters that never activate, left out */
+    int layers;    /* convolutions that read the sequence; 0: none */
+    int64_t every; /* of large sets each every-th sequence was used */
+};
+int sn_explainer_filters(struct sn_explainer *e, const struct sn_dataset *d, struct sn_filters *out);
+void sn_filters_free(struct sn_filters *f);
 void sn_explainer_result(const struct sn_explainer *e, seqnet_explain_result *out);
 
 #endif

@@ -5,7 +5,6 @@
 #include "core/mem.h"
 #include "core/parse.h"
 #include "explain/parts.h"
-#include "motif/meme.h"
 
 #define DEFAULT_MEMORY ((size_t)256 << 20)
 
@@ -85,13 +84,6 @@ static int copy_text(const char *from, char **to) {
     return *to ? 0 : SEQNET_ENOMEM;
 }
 
-static int read_known(struct sn_explainer *e, const char *path) {
-    if (!path) return 0;
-    SN_TRY(sn_meme_read(path, &e->known));
-    if (strcmp(e->known.letter, e->alphabet->letters) == 0) return 0;
-    return sn_error(SEQNET_EDATA, "%s: its motifs are over %s, the model reads %s", path, e->known.letter, e->alphabet->letters);
-}
-
 static int make_parts(struct sn_explainer *e, struct sn_model *const *models, const seqnet_explain_options *o) {
     e->models = sn_calloc((size_t)e->n_models, sizeof *e->models);
     e->plans = sn_calloc((size_t)e->n_models, sizeof *e->plans);
@@ -104,7 +96,6 @@ static int make_parts(struct sn_explainer *e, struct sn_model *const *models, co
     if (e->channels > (int)(sizeof e->complement / sizeof *e->complement))
         return sn_error(SEQNET_EINTERNAL, "%s: too many letters", e->alphabet->name);
     e->seed = o->seed;
-    e->n_logos = o->n_logos;
     e->max_memory = o->max_memory > 0 ? (size_t)o->max_memory : DEFAULT_MEMORY;
     SN_TRY(copy_text(o->command, &e->command));
     SN_TRY(check_word("method", o->method, "deeplift"));
@@ -114,7 +105,6 @@ static int make_parts(struct sn_explainer *e, struct sn_model *const *models, co
     SN_TRY(choose_target(e, o->target));
     SN_TRY(check_ensemble(e));
     SN_TRY(sn_references_choose(e, o->references, o->n_references));
-    SN_TRY(read_known(e, o->motif_db));
     /* a layer without a rule is refused now, not after the first sequence */
     const struct sn_arch *a = e->models[0]->arch;
     return sn_explain_plan(e, a->length > 0 ? a->length : a->graph->min_len > 0 ? a->graph->min_len : 1);
@@ -148,8 +138,11 @@ void sn_explainer_free(struct sn_explainer *e) {
     free(e->ref_codes);
     free(e->references);
     free(e->command);
-    sn_motif_set_free(&e->known);
     free(e);
+}
+
+int sn_explainer_target(const struct sn_explainer *e, struct sn_str *out) {
+    return sn_str_printf(out, "%s %s", e->models[0]->tasks[e->first_task + e->task], e->probability ? "probability" : "logit");
 }
 
 void sn_explainer_result(const struct sn_explainer *e, seqnet_explain_result *out) {

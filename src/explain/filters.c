@@ -1,20 +1,14 @@
 /* The first convolution as motifs: every window of the input that activates a filter above half of its maximum over all windows is a site
  * of that filter; the sites' base frequencies are its motif. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
 #include "core/mem.h"
-#include "core/parse.h"
 #include "explain/parts.h"
-#include "motif/meme.h"
-#include "report/logo.h"
 
-#define THRESHOLD 0.5    /* of the maximum */
-#define PSEUDO_COUNT 1.0 /* of each column */
-#define MIN_OVERLAP 6    /* columns that a known motif must share */
+#define THRESHOLD 0.5 /* of the maximum */
 #define BATCH_BYTES (8 << 20)
 #define MAX_BATCH 64
 #define MAX_WORK 1e11 /* products per strand; more sequences are thinned out evenly */
@@ -223,159 +217,57 @@ static int scan_layer(struct layer *l) {
     return run_passes(l);
 }
 
-/* ---- output ---- */
+/* ---- results ---- */
 
-struct output {
-    struct sn_explainer *e;
-    const char *folder;
-    struct sn_outfile *meme, *table;
-    struct sn_motif_set set;
-    int silent;      /* filters that never activate */
-    int64_t thinned; /* each how many-th sequence was used */
-};
-
-static int draw_motif(const struct output *o, const struct sn_motif *m, const char *subtitle) {
-    struct sn_str path = {0};
-    struct sn_outfile *f = NULL;
-    int letters = o->set.letters, rc = 0;
-    double *bits = sn_calloc((size_t)m->width, sizeof *bits);
-    float *height = sn_calloc((size_t)m->width * (size_t)letters, sizeof *height);
-    if (!bits || !height) SN_GO(SEQNET_ENOMEM);
-    sn_motif_information(&o->set, m, bits);
-    for (int i = 0; i < m->width * letters; i++) height[i] = (float)(m->p[i] * bits[i / letters]);
-    SN_GO(sn_str_printf(&path, "%s/logos/filter_%s.svg", o->folder, m->id));
-    SN_GO(sn_outfile_open(path.s, &f));
-    struct sn_logo logo = {.title = m->id,
-                           .subtitle = subtitle,
-                           .y_label = "bits",
-                           .letters = o->set.letter,
-                           .n_letters = letters,
-                           .length = m->width,
-                           .height = height,
-                           .y_max = letters == 4 ? 2 : 0,
-                           .first = 1,
-                           .cell = 28};
-    SN_GO(sn_logo_write(&logo, f));
-    rc = sn_outfile_commit(f);
-    f = NULL;
-done:
-    sn_outfile_abort(f);
-    sn_str_free(&path);
-    free(bits);
-    free(height);
-    return rc;
-}
-
-static int write_motif(struct output *o, const struct sn_motif *m, float max) {
-    char text[32], activation[32], information[32], *consensus = sn_calloc((size_t)m->width + 1, 1);
-    struct sn_str subtitle = {0};
-    struct sn_motif_match match;
-    int rc = 0;
-    if (!consensus) SN_GO(SEQNET_ENOMEM);
-    sn_motif_consensus(&o->set, m, consensus);
-    sn_format_f32((float)sn_motif_information(&o->set, m, NULL), information);
-    SN_GO(sn_outfile_printf(o->table, "%s\t%lld\t%s\t%s\t%s", m->id, (long long)m->nsites, sn_format_f32(max, activation), information,
-                            consensus));
-    int best = sn_motif_best(&o->set, m, &o->e->known, MIN_OVERLAP, &match);
-    SN_GO(sn_str_printf(&subtitle, "%lld sites", (long long)m->nsites));
-    if (best >= 0) {
-        const struct sn_motif *k = &o->e->known.m[best];
-        const char *name = k->alt ? k->alt : k->id;
-        SN_GO(sn_str_printf(&subtitle, ", most like %s (r = %s)", name, sn_format_f32(roundf((float)match.correlation * 100) / 100, text)));
-        SN_GO(sn_outfile_printf(o->table, "\t%s\t%s\t%s\t%c\t%d", k->id, name, sn_format_f32((float)match.correlation, text),
-                                match.reverse ? '-' : '+', match.offset));
-    } else if (o->e->known.n) {
-        SN_GO(sn_outfile_printf(o->table, "\t.\t.\tNA\t.\tNA"));
-    }
-    SN_GO(sn_outfile_printf(o->table, "\n"));
-    SN_GO(draw_motif(o, m, subtitle.s));
-done:
-    sn_str_free(&subtitle);
-    free(consensus);
-    return rc;
-}
-
-static int write_filter(struct output *o, const struct layer *l, int model, int f) {
+static int add_filter(const struct layer *l, int model, int f, struct sn_filters *out) {
     const struct worker *w = &l->workers[0];
-    if (w->sites[f] == 0) {
-        o->silent++;
-        return 0;
+    size_t counts = (size_t)l->size * (size_t)l->e->channels;
+    struct sn_str name = {0};
+    void *v = out->v;
+    int rc = sn_grow(&v, &out->cap, (size_t)out->n + 1, sizeof *out->v);
+    out->v = v;
+    if (rc == 0 && l->e->n_models > 1) rc = sn_str_printf(&name, "model%d_", model + 1);
+    if (rc == 0) rc = sn_str_printf(&name, "%s_%d", l->node->name, f);
+    int64_t *copy = rc == 0 ? sn_calloc(counts, sizeof *copy) : NULL;
+    if (!copy) {
+        sn_str_free(&name);
+        return rc < 0 ? rc : SEQNET_ENOMEM;
     }
-    char id[2 * SN_NAME_MAX];
-    if (o->e->n_models > 1)
-        snprintf(id, sizeof id, "model%d_%s_%d", model + 1, l->node->name, f);
-    else
-        snprintf(id, sizeof id, "%s_%d", l->node->name, f);
-    SN_TRY(sn_motif_add_counts(&o->set, id, NULL, l->size, w->counts + (int64_t)f * l->size * o->e->channels, PSEUDO_COUNT,
-                               (double)w->sites[f]));
-    return write_motif(o, &o->set.m[o->set.n - 1], l->max[f]);
+    memcpy(copy, w->counts + (size_t)f * counts, counts * sizeof *copy);
+    out->v[out->n++] = (struct sn_filter){name.s, l->size, w->sites[f], l->max[f], copy};
+    return 0;
 }
 
-static int write_model(struct output *o, const struct sn_dataset *d, int model) {
-    const struct sn_model *m = o->e->models[model];
-    const struct sn_graph *g = m->arch->graph;
-    for (int i = 0; i < g->n_nodes; i++) {
-        if (strcmp(g->nodes[i].op->name, "conv1d") != 0 || g->nodes[i].inputs[0] != 0) continue;
-        struct layer l = {.e = o->e, .d = d, .model = m, .node = &g->nodes[i]};
-        int rc = scan_layer(&l);
-        if (l.every > o->thinned) o->thinned = l.every;
-        for (int f = 0; rc == 0 && f < l.filters; f++) rc = write_filter(o, &l, model, f);
-        free_layer(&l);
-        SN_TRY(rc);
+static int add_layer(struct sn_explainer *e, const struct sn_dataset *d, int model, const struct sn_node *node, struct sn_filters *out) {
+    struct layer l = {.e = e, .d = d, .model = e->models[model], .node = node};
+    int rc = scan_layer(&l);
+    out->layers++;
+    if (l.every > out->every) out->every = l.every;
+    for (int f = 0; rc == 0 && f < l.filters; f++) {
+        if (l.workers[0].sites[f])
+            rc = add_filter(&l, model, f, out);
+        else
+            out->silent++;
+    }
+    free_layer(&l);
+    return rc;
+}
+
+int sn_explainer_filters(struct sn_explainer *e, const struct sn_dataset *d, struct sn_filters *out) {
+    *out = (struct sn_filters){.every = 1};
+    for (int m = 0; m < e->n_models; m++) {
+        const struct sn_graph *g = e->models[m]->arch->graph;
+        for (int i = 0; i < g->n_nodes; i++)
+            if (strcmp(g->nodes[i].op->name, "conv1d") == 0 && g->nodes[i].inputs[0] == 0) SN_TRY(add_layer(e, d, m, &g->nodes[i], out));
     }
     return 0;
 }
 
-static bool has_filters(const struct sn_explainer *e) {
-    for (int i = 0; i < e->n_models; i++) {
-        const struct sn_graph *g = e->models[i]->arch->graph;
-        for (int k = 0; k < g->n_nodes; k++)
-            if (strcmp(g->nodes[k].op->name, "conv1d") == 0 && g->nodes[k].inputs[0] == 0) return true;
+void sn_filters_free(struct sn_filters *f) {
+    for (int i = 0; i < f->n; i++) {
+        free(f->v[i].name);
+        free(f->v[i].counts);
     }
-    return false;
-}
-
-static int open_output(struct output *o, const char *name, struct sn_outfile **f) {
-    struct sn_str path = {0};
-    int rc = sn_str_printf(&path, "%s/%s", o->folder, name);
-    if (rc == 0) rc = sn_outfile_open(path.s, f);
-    sn_str_free(&path);
-    return rc;
-}
-
-static int write_all(struct output *o, const struct sn_dataset *d) {
-    SN_TRY(sn_motif_set_init(&o->set, o->e->alphabet->letters));
-    SN_TRY(open_output(o, "filters.meme", &o->meme));
-    SN_TRY(open_output(o, "filters.tsv", &o->table));
-    SN_TRY(sn_outfile_printf(o->table, "filter\tsites\tmax_activation\tinformation\tconsensus%s\n",
-                             o->e->known.n ? "\tbest_match\tbest_match_name\tcorrelation\tstrand\toffset" : ""));
-    for (int i = 0; i < o->e->n_models; i++) SN_TRY(write_model(o, d, i));
-    return sn_meme_write(&o->set, o->meme);
-}
-
-int sn_filters_write(struct sn_explainer *e, const struct sn_dataset *d, const char *folder, int *n) {
-    struct output o = {.e = e, .folder = folder};
-    *n = 0;
-    if (!has_filters(e)) {
-        sn_log(e->rt.sink, SN_LOG_INFO, "the first layer is not conv1d: no filter motifs");
-        return 0;
-    }
-    int rc = write_all(&o, d);
-    if (rc == 0) {
-        rc = sn_outfile_commit(o.meme);
-        o.meme = NULL;
-    }
-    if (rc == 0) {
-        rc = sn_outfile_commit(o.table);
-        o.table = NULL;
-    }
-    if (rc == 0) {
-        *n = o.set.n;
-        if (o.silent) sn_log(e->rt.sink, SN_LOG_INFO, "%d of %d filters never activate and are left out", o.silent, o.silent + o.set.n);
-        if (o.thinned > 1) sn_log(e->rt.sink, SN_LOG_INFO, "filter motifs are made from every %lldth sequence", (long long)o.thinned);
-    }
-    sn_outfile_abort(o.meme);
-    sn_outfile_abort(o.table);
-    sn_motif_set_free(&o.set);
-    return rc;
+    free(f->v);
+    *f = (struct sn_filters){0};
 }

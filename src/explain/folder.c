@@ -1,4 +1,4 @@
-/* Explaining a data set into a folder. Every file appears complete or not at all. */
+/* A data set into a folder of arrays and tables. Every file appears complete or not at all. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,24 +10,20 @@
 #include "core/mem.h"
 #include "core/parse.h"
 #include "explain/parts.h"
-#include "report/logo.h"
 #include "seqnet/version.h"
 
 #define BLOCK_BYTES ((int64_t)16 << 20) /* contributions computed before they are written */
 #define MAX_BLOCK 1024
-#define LOGO_POSITIONS 2400 /* of longer sequences the part about the strongest base is drawn */
 
 struct folder {
     struct sn_explainer *e;
     const struct sn_dataset *d;
     const char *name;
-    bool made, made_logos; /* by us: removed again when we fail */
+    bool made; /* by us: removed again when we fail */
     int64_t longest;
     struct sn_npz *one_hot, *hypothetical, *contributions;
     struct sn_outfile *table, *sequences, *track, *run;
-    float *c;                 /* contributions of all bases of the set */
-    float *output, *expected; /* of each sequence */
-    int motifs;
+    struct sn_explained *x;
 };
 
 /* ---- files ---- */
@@ -53,23 +49,15 @@ static int open_array(const struct folder *f, const char *file, struct sn_npz **
     return rc;
 }
 
-static int make_folders(struct folder *f) {
-    struct sn_str logos = {0};
+static int make_folder(struct folder *f) {
     struct stat st;
     f->made = stat(f->name, &st) != 0;
-    int rc = sn_make_dir(f->name);
-    if (rc == 0) rc = join(f, "logos", &logos);
-    if (rc == 0) {
-        f->made_logos = stat(logos.s, &st) != 0;
-        rc = sn_make_dir(logos.s);
-    }
-    sn_str_free(&logos);
-    return rc;
+    return sn_make_dir(f->name);
 }
 
 static int open_files(struct folder *f) {
     const struct sn_alphabet *a = f->e->alphabet;
-    SN_TRY(make_folders(f));
+    SN_TRY(make_folder(f));
     SN_TRY(open_array(f, "one_hot.npz", &f->one_hot));
     SN_TRY(open_array(f, "hypothetical.npz", &f->hypothetical));
     SN_TRY(open_array(f, "contributions.npz", &f->contributions));
@@ -107,7 +95,6 @@ static int commit_files(struct folder *f) {
 }
 
 static void give_up(struct folder *f) {
-    struct sn_str logos = {0};
     sn_npz_abort(f->one_hot);
     sn_npz_abort(f->hypothetical);
     sn_npz_abort(f->contributions);
@@ -115,10 +102,7 @@ static void give_up(struct folder *f) {
     sn_outfile_abort(f->sequences);
     sn_outfile_abort(f->track);
     sn_outfile_abort(f->run);
-    /* empty folders that we made; others stay */
-    if (f->made_logos && join(f, "logos", &logos) == 0) rmdir(logos.s);
-    if (f->made) rmdir(f->name);
-    sn_str_free(&logos);
+    if (f->made) rmdir(f->name); /* when it is empty */
 }
 
 /* ---- tables ---- */
@@ -146,7 +130,7 @@ static int write_bases(struct folder *f, int64_t i, const float *hyp) {
         uint8_t code = d->codes[d->offset[i] + p];
         SN_TRY(write_name(f->table, d->names[i]));
         SN_TRY(sn_outfile_printf(f->table, "\t%" PRId64 "\t%c", p, code == SN_CODE_OUTSIDE ? '-' : a->decode[code]));
-        SN_TRY(write_number(f->table, (double)f->c[d->offset[i] + p]));
+        SN_TRY(write_number(f->table, (double)f->x->contribution[d->offset[i] + p]));
         for (int k = 0; k < channels; k++) SN_TRY(write_number(f->table, (double)hyp[p * channels + k]));
         SN_TRY(sn_outfile_write(f->table, "\n", 1));
     }
@@ -198,9 +182,8 @@ static int write_run(struct folder *f) {
     SN_TRY(sn_outfile_printf(f->run, "method\tdeeplift rescale\nreferences\t%s\nseed\t%" PRIu64 "\n", reference_words(e, words), e->seed));
     SN_TRY(sn_outfile_printf(f->run, "task\t%s\ntarget\t%s\n", e->models[0]->tasks[e->first_task + e->task],
                              e->probability ? "probability" : "logit"));
-    return sn_outfile_printf(f->run, "sequences\t%" PRId64 "\nworst_residual\t%s\nabove_warning\t%" PRId64 "\nfilter_motifs\t%d\n",
-                             e->result.sequences, sn_format_f32((float)e->result.worst_residual, residual), e->result.above_warning,
-                             f->motifs);
+    return sn_outfile_printf(f->run, "sequences\t%" PRId64 "\nworst_residual\t%s\nabove_warning\t%" PRId64 "\n", e->result.sequences,
+                             sn_format_f32((float)e->result.worst_residual, residual), e->result.above_warning);
 }
 
 /* ---- contributions, block by block ---- */
@@ -261,10 +244,10 @@ static int write_block(struct folder *f, struct block *b, int64_t first) {
         for (int64_t p = 0; p < len; p++) {
             double sum = 0;
             for (int k = 0; k < channels; k++) sum += (double)act[p * channels + k];
-            f->c[d->offset[s] + p] = (float)sum;
+            f->x->contribution[d->offset[s] + p] = (float)sum;
         }
-        f->output[s] = (float)b->out[i].output;
-        f->expected[s] = (float)b->out[i].expected;
+        f->x->output[s] = (float)b->out[i].output;
+        f->x->expected[s] = (float)b->out[i].expected;
         SN_TRY(sn_npz_add(f->one_hot, b->one, len));
         SN_TRY(sn_npz_add(f->hypothetical, hyp, len));
         SN_TRY(sn_npz_add(f->contributions, act, len));
@@ -290,83 +273,6 @@ static int run_blocks(struct folder *f) {
         if (rc == 0) sn_progress(f->e->rt.sink, "explain", first + b.n, d->n, "sequences", "");
     }
     free_block(&b);
-    return rc;
-}
-
-/* ---- logos of the strongest sequences ---- */
-
-/* Index of the strongest sequence not yet drawn; the first of equals. */
-static int64_t next_strongest(const struct folder *f, const bool *drawn) {
-    int64_t best = -1;
-    for (int64_t i = 0; i < f->d->n; i++)
-        if (!drawn[i] && (best < 0 || f->output[i] > f->output[best])) best = i;
-    return best;
-}
-
-/* First of up to LOGO_POSITIONS positions about the strongest base. */
-static int64_t logo_start(const float *c, int64_t len) {
-    int64_t top = 0;
-    for (int64_t p = 1; p < len; p++)
-        if (c[p] > c[top]) top = p;
-    int64_t start = top - LOGO_POSITIONS / 2;
-    if (start > len - LOGO_POSITIONS) start = len - LOGO_POSITIONS;
-    return start < 0 ? 0 : start;
-}
-
-static int logo_path(const struct folder *f, int rank, const char *name, struct sn_str *path) {
-    SN_TRY(sn_str_printf(path, "%s/logos/sequence_%03d_", f->name, rank));
-    for (int i = 0; name[i] && i < 60; i++) {
-        char c = name[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
-        SN_TRY(sn_str_add(path, plain ? &c : "_", 1));
-    }
-    return sn_str_puts(path, ".svg");
-}
-
-static int draw_sequence(struct folder *f, int64_t i, int rank) {
-    const struct sn_dataset *d = f->d;
-    const struct sn_explainer *e = f->e;
-    struct sn_str path = {0}, subtitle = {0};
-    struct sn_outfile *out = NULL;
-    int64_t len = sn_dataset_len(d, i), start = logo_start(f->c + d->offset[i], len), n = len < LOGO_POSITIONS ? len : LOGO_POSITIONS;
-    char a[32], b[32];
-    int rc = 0;
-    float *height = sn_calloc((size_t)(n * e->channels), sizeof *height);
-    if (!height) SN_GO(SEQNET_ENOMEM);
-    one_hot(e, d->codes + d->offset[i] + start, n, height);
-    for (int64_t k = 0; k < n * e->channels; k++) height[k] *= f->c[d->offset[i] + start + k / e->channels];
-    SN_GO(sn_str_printf(&subtitle, "%s %s: %s, mean of references %s", e->models[0]->tasks[e->first_task + e->task],
-                        e->probability ? "probability" : "logit", sn_format_f32(f->output[i], a), sn_format_f32(f->expected[i], b)));
-    SN_GO(logo_path(f, rank, d->names[i], &path));
-    SN_GO(sn_outfile_open(path.s, &out));
-    struct sn_logo logo = {.title = d->names[i],
-                           .subtitle = subtitle.s,
-                           .y_label = "contribution",
-                           .letters = e->alphabet->letters,
-                           .n_letters = e->channels,
-                           .length = n,
-                           .height = height,
-                           .first = start};
-    SN_GO(sn_logo_write(&logo, out));
-    rc = sn_outfile_commit(out);
-    out = NULL;
-done:
-    sn_outfile_abort(out);
-    sn_str_free(&path);
-    sn_str_free(&subtitle);
-    free(height);
-    return rc;
-}
-
-static int draw_strongest(struct folder *f) {
-    bool *drawn = sn_calloc((size_t)f->d->n, sizeof *drawn);
-    int rc = drawn ? 0 : SEQNET_ENOMEM;
-    for (int rank = 1; rc == 0 && rank <= f->e->n_logos && rank <= f->d->n; rank++) {
-        int64_t i = next_strongest(f, drawn);
-        drawn[i] = true;
-        rc = draw_sequence(f, i, rank);
-    }
-    free(drawn);
     return rc;
 }
 
@@ -416,29 +322,31 @@ static int explain_folder(struct folder *f) {
     size_t bases = (size_t)d->offset[d->n];
     SN_TRY(check_sequences(f));
     SN_TRY(open_files(f));
-    f->c = sn_calloc(bases, sizeof *f->c);
-    f->output = sn_calloc((size_t)d->n, sizeof *f->output);
-    f->expected = sn_calloc((size_t)d->n, sizeof *f->expected);
-    if (!f->c || !f->output || !f->expected) return SEQNET_ENOMEM;
+    f->x->contribution = sn_calloc(bases, sizeof(float));
+    f->x->output = sn_calloc((size_t)d->n, sizeof(float));
+    f->x->expected = sn_calloc((size_t)d->n, sizeof(float));
+    if (!f->x->contribution || !f->x->output || !f->x->expected) return SEQNET_ENOMEM;
     SN_TRY(run_blocks(f));
-    if (f->track) SN_TRY(sn_track_write(d, f->c, f->track));
-    SN_TRY(sn_filters_write(f->e, d, f->name, &f->motifs));
-    f->e->result.motifs = f->motifs;
-    SN_TRY(draw_strongest(f));
+    if (f->track) SN_TRY(sn_track_write(d, f->x->contribution, f->track));
     SN_TRY(write_run(f));
     return commit_files(f);
 }
 
-int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, const char *folder) {
-    struct folder f = {.e = e, .d = d, .name = folder};
+int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, const char *folder, struct sn_explained *out) {
+    struct folder f = {.e = e, .d = d, .name = folder, .x = out};
+    *out = (struct sn_explained){0};
     e->result = (seqnet_explain_result){.size = sizeof e->result};
     int rc = explain_folder(&f);
     if (rc < 0)
         give_up(&f);
     else
         warn(&f);
-    free(f.c);
-    free(f.output);
-    free(f.expected);
     return rc;
+}
+
+void sn_explained_free(struct sn_explained *x) {
+    free(x->contribution);
+    free(x->output);
+    free(x->expected);
+    *x = (struct sn_explained){0};
 }

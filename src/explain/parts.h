@@ -5,7 +5,6 @@
 
 #include "core/file.h"
 #include "explain/explain.h"
-#include "motif/motif.h"
 
 enum sn_reference_kind { SN_REF_DINUCLEOTIDE, SN_REF_ZERO, SN_REF_UNIFORM, SN_REF_FILE };
 
@@ -38,13 +37,11 @@ struct sn_explainer {
     int64_t ref_len;
     uint8_t mean_code; /* expands to the same number on each channel */
     char *references, *command;
-    struct sn_motif_set known; /* motifs that filters are compared with; n = 0: none */
     uint64_t seed;
     int head, first_task, width; /* the explained head: its tasks are [first_task, first_task + width) */
     int task;                    /* within the head */
     bool probability;            /* explain the output, not the logit */
     size_t max_memory;
-    int n_logos;
     /* the plans, made for a longest sequence */
     int64_t max_len;     /* 0 = none yet */
     int max_x, max_refs; /* sequences and references of a chunk */
@@ -108,9 +105,6 @@ int sn_npz_add(struct sn_npz *z, const float *v, int64_t len);
 int sn_npz_commit(struct sn_npz *z);
 void sn_npz_abort(struct sn_npz *z); /* NULL is fine */
 
-/* Motifs of the first convolution over the data set into filters.meme, filters.tsv and logos/; *n = how many. Nothing when the model does
- * not begin with convolutions. */
-int sn_filters_write(struct sn_explainer *e, const struct sn_dataset *d, const char *folder, int *n);
 /* contributions.bedgraph: per base, means where intervals overlap. c: contributions of all bases of the set. */
 int sn_track_write(const struct sn_dataset *d, const float *c, struct sn_outfile *f);
 

@@ -114,66 +114,25 @@ static struct sn_geometry geometry(const struct sn_node *nd) {
         .kind = SN_GEO_WINDOW, .size = s.size, .stride = s.stride, .dilation = 1, .pad_left = s.pad, .pad_right = right > 0 ? right : 0};
 }
 
-const struct sn_op sn_op_max_pooling1d = {
-    .name = "max_pooling1d",
-    .help = "Largest value of each window and channel: (L, C) -> (L', C)",
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .params = params,
-    .shape = shape_window,
-    .out_len = out_len,
-    .keep = keep_max,
-    .work = work,
-    .forward = {{SN_SPLIT_SAMPLE, forward_max}},
-    .backward = {{SN_SPLIT_SAMPLE, backward_max}},
-    .rule = SN_ATTR_RESCALE,
-    .attribute = attribute_max,
-    .geometry = geometry,
-};
+/* The rows differ in what a window gives (kind: max or avg) and in how windows lie. */
+#define SN_POOL_OP(word, text, kind, windows, ...)                                                                                         \
+    const struct sn_op sn_op_##word = {                                                                                                    \
+        .name = #word,                                                                                                                     \
+        .help = text,                                                                                                                      \
+        .min_inputs = 1,                                                                                                                   \
+        .max_inputs = 1,                                                                                                                   \
+        windows,                                                                                                                           \
+        .work = work,                                                                                                                      \
+        .forward = {{SN_SPLIT_SAMPLE, forward_##kind}},                                                                                    \
+        .backward = {{SN_SPLIT_SAMPLE, backward_##kind}},                                                                                  \
+        __VA_ARGS__,                                                                                                                       \
+    }
+#define SN_POOL_WINDOWS .params = params, .shape = shape_window, .out_len = out_len, .geometry = geometry
+#define SN_POOL_GLOBAL .shape = shape_global, .out_len = out_len_global, .geometry = sn_geo_reduce
+#define SN_POOL_MAX .keep = keep_max, .rule = SN_ATTR_RESCALE, .attribute = attribute_max
+#define SN_POOL_AVG .rule = SN_ATTR_LINEAR, .attribute = backward_avg
 
-const struct sn_op sn_op_average_pooling1d = {
-    .name = "average_pooling1d",
-    .help = "Mean of each window and channel: (L, C) -> (L', C)",
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .params = params,
-    .shape = shape_window,
-    .out_len = out_len,
-    .work = work,
-    .forward = {{SN_SPLIT_SAMPLE, forward_avg}},
-    .backward = {{SN_SPLIT_SAMPLE, backward_avg}},
-    .rule = SN_ATTR_LINEAR,
-    .attribute = backward_avg,
-    .geometry = geometry,
-};
-
-const struct sn_op sn_op_global_max_pooling1d = {
-    .name = "global_max_pooling1d",
-    .help = "Largest value of each channel along the sequence: (L, C) -> (C)",
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .shape = shape_global,
-    .out_len = out_len_global,
-    .keep = keep_max,
-    .work = work,
-    .forward = {{SN_SPLIT_SAMPLE, forward_max}},
-    .backward = {{SN_SPLIT_SAMPLE, backward_max}},
-    .rule = SN_ATTR_RESCALE,
-    .attribute = attribute_max,
-    .geometry = sn_geo_reduce,
-};
-
-const struct sn_op sn_op_global_average_pooling1d = {
-    .name = "global_average_pooling1d",
-    .help = "Mean of each channel along the sequence: (L, C) -> (C)",
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .shape = shape_global,
-    .out_len = out_len_global,
-    .work = work,
-    .forward = {{SN_SPLIT_SAMPLE, forward_avg}},
-    .backward = {{SN_SPLIT_SAMPLE, backward_avg}},
-    .rule = SN_ATTR_LINEAR,
-    .attribute = backward_avg,
-    .geometry = sn_geo_reduce,
-};
+SN_POOL_OP(max_pooling1d, "Largest value of each window and channel: (L, C) -> (L', C)", max, SN_POOL_WINDOWS, SN_POOL_MAX);
+SN_POOL_OP(average_pooling1d, "Mean of each window and channel: (L, C) -> (L', C)", avg, SN_POOL_WINDOWS, SN_POOL_AVG);
+SN_POOL_OP(global_max_pooling1d, "Largest value of each channel along the sequence: (L, C) -> (C)", max, SN_POOL_GLOBAL, SN_POOL_MAX);
+SN_POOL_OP(global_average_pooling1d, "Mean of each channel along the sequence: (L, C) -> (C)", avg, SN_POOL_GLOBAL, SN_POOL_AVG);

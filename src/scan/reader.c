@@ -40,7 +40,9 @@ int sn_scan_batch_create(const struct sn_windows *w, int windows, size_t bytes, 
     b->rank = sn_calloc(n, sizeof *b->rank);
     b->strand = sn_calloc(n, sizeof *b->strand);
     b->passed = sn_calloc(n, sizeof *b->passed);
-    return b->codes && b->offset && b->score && b->rank && b->strand && b->passed ? 0 : SEQNET_ENOMEM;
+    if (!b->codes || !b->offset || !b->score || !b->rank || !b->strand || !b->passed) return SEQNET_ENOMEM;
+    memset(b->codes, SN_CODE_OUTSIDE, b->cap); /* touched now, so that a short genome takes as much memory as a long one */
+    return 0;
 }
 
 static void clear(struct sn_scan_batch *b) {

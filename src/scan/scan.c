@@ -15,7 +15,7 @@
 #define MAX_STRIDE ((int64_t)1 << 24)
 #define BATCH_CODES ((int64_t)1 << 22) /* windows of a batch: about this many codes' worth */
 #define MAX_BATCH 16384
-#define BATCH_BYTES ((size_t)64 << 20)
+#define BATCH_BYTES ((size_t)4 << 20)
 
 /* What one number of a window is made of. */
 enum strands {

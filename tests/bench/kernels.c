@@ -148,8 +148,8 @@ static void bench_conv(const struct bench *b, const char *model, int rows, int l
 struct lstm_pass {
     struct sn_lstm_fwd fwd;
     struct sn_lstm_bwd bwd;
+    struct sn_lstm_attr attr;
     struct sn_lstm_du du;
-    float *xp0;
 };
 static void run_lstm_fwd(const struct sn_kernels *k, const void *args) {
     const struct lstm_pass *p = args;
@@ -159,47 +159,50 @@ static void run_lstm_bwd(const struct sn_kernels *k, const void *args) {
     const struct lstm_pass *p = args;
     k->lstm_bwd(&p->bwd);
 }
+static void run_lstm_attr(const struct sn_kernels *k, const void *args) {
+    const struct lstm_pass *p = args;
+    k->lstm_attr(&p->attr);
+}
 static void run_lstm_du(const struct sn_kernels *k, const void *args) {
     const struct lstm_pass *p = args;
     k->lstm_du(&p->du);
 }
 
+/* Forward without and with kept values, gradient, attribution of every row against row 0, gradient of U. */
 static void bench_lstm(const struct bench *b, int rows, int len, int h) {
-    int32_t lens[64];
-    for (int i = 0; i < rows; i++) lens[i] = len;
+    int32_t lens[64], self[64], first[64] = {0};
+    for (int i = 0; i < rows; i++) lens[i] = len, self[i] = i;
     const int64_t wide = 4 * (int64_t)h, cells = (int64_t)rows * len * h;
     float *xp = floats(4 * cells), *gates = floats(4 * cells), *da = floats(4 * cells), *y = floats(cells), *c = floats(3 * cells);
     float *u = floats(h * wide), *du = floats(h * wide);
     void *pu = bytes(b->k->gemm_pack_bytes(h, wide)), *put = bytes(b->k->gemm_pack_bytes(wide, h)), *ws = bytes(b->k->lstm_ws(rows, h));
     b->k->gemm_pack(&(struct sn_gemm_pack){.n = wide, .k = h, .b = u, .b_rs = wide, .b_cs = 1, .dst = pu});
     b->k->gemm_pack(&(struct sn_gemm_pack){.n = h, .k = wide, .b = u, .b_rs = 1, .b_cs = wide, .dst = put});
-    const struct sn_t3 tx = {xp, len * wide, 4 * h, 4 * h, lens}, ty = {y, (int64_t)len * h, h, h, lens},
-                       tda = {da, len * wide, 4 * h, 4 * h, lens};
-    struct lstm_pass p = {.fwd = {.n = rows, .units = h, .xp = tx, .u = pu, .y = ty, .ws = ws}};
-    const double flop = 2.0 * (double)cells * (double)wide;
-    char name[64];
-    snprintf(name, sizeof name, "lstm_fwd %dx%d units %d", rows, len, h);
-    report(b, name, flop, run_lstm_fwd, &p);
-    p.fwd.gates = gates, p.fwd.c = c, p.fwd.tc = c + cells, p.fwd.h = c + 2 * cells, p.fwd.gates_row = len * wide,
-    p.fwd.c_row = (int64_t)len * h;
-    snprintf(name, sizeof name, "lstm_fwd kept %dx%d units %d", rows, len, h);
-    report(b, name, flop, run_lstm_fwd, &p);
-    p.bwd = (struct sn_lstm_bwd){.n = rows,
-                                 .units = h,
-                                 .dy = ty,
-                                 .ut = put,
-                                 .gates = gates,
-                                 .c = c,
-                                 .tc = c + cells,
-                                 .gates_row = len * wide,
-                                 .c_row = (int64_t)len * h,
-                                 .da = tda,
-                                 .ws = ws};
-    snprintf(name, sizeof name, "lstm_bwd %dx%d units %d", rows, len, h);
-    report(b, name, flop, run_lstm_bwd, &p);
+    const struct sn_t3 tx = {xp, len * wide, 4 * h, 4 * h, lens}, ty = {y, (int64_t)len * h, h, h, lens};
+    const struct sn_t3 tda = {da, len * wide, 4 * h, 4 * h, lens};
+    struct lstm_pass p = {.fwd = {.n = rows, .units = h, .xp = tx, .u = pu, .y = ty, .ws = ws}}, kept = p;
+    kept.fwd.gates = gates, kept.fwd.c = c, kept.fwd.tc = c + cells, kept.fwd.h = c + 2 * cells;
+    kept.fwd.gates_row = len * wide, kept.fwd.c_row = (int64_t)len * h;
+    p.bwd = (struct sn_lstm_bwd){.n = rows, .units = h, .dy = ty, .ut = put, .gates = gates, .c = c, .tc = c + cells, .da = tda, .ws = ws};
+    p.bwd.gates_row = len * wide, p.bwd.c_row = (int64_t)len * h;
+    p.attr =
+        (struct sn_lstm_attr){.units = h, .pairs = {rows, self, first}, .my = ty, .ut = put, .pre = xp, .gates = gates, .c = c, .ma = tda};
+    p.attr.tc = c + cells, p.attr.gates_row = len * wide, p.attr.c_row = (int64_t)len * h, p.attr.ws = ws;
     p.du = (struct sn_lstm_du){.n = rows, .units = h, .h = c + 2 * cells, .h_row = (int64_t)len * h, .da = tda, .du = du, .ws = ws};
-    snprintf(name, sizeof name, "lstm_du %dx%d units %d", rows, len, h);
-    report(b, name, flop, run_lstm_du, &p);
+    const struct {
+        const char *name;
+        work_fn fn;
+        const struct lstm_pass *args;
+    } passes[] = {{"lstm_fwd", run_lstm_fwd, &p},
+                  {"lstm_fwd kept", run_lstm_fwd, &kept},
+                  {"lstm_bwd", run_lstm_bwd, &p},
+                  {"lstm_attr", run_lstm_attr, &p},
+                  {"lstm_du", run_lstm_du, &p}};
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s %dx%d units %d", passes[i].name, rows, len, h);
+        report(b, name, 2.0 * (double)cells * (double)wide, passes[i].fn, passes[i].args);
+    }
     free(xp), free(gates), free(da), free(y), free(c), free(u), free(du), free(pu), free(put), free(ws);
 }
 
@@ -210,6 +213,7 @@ static void bench_all(const struct bench *b) {
         for (int packed = 1; packed >= 0; packed--) bench_gemm(b, shapes[i][0], shapes[i][1], shapes[i][2], packed, false);
     bench_gemm(b, 320, 1280, 74, false, true);
     bench_gemm(b, 128, 576, 992, false, true);
+    bench_gemm(b, 4096, 925, 64, false, true);
     bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0}, false);
     bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7}, true);
     bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5}, true);

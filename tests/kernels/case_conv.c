@@ -78,7 +78,7 @@ static void bits(struct kt *t) {
             int32_t *len = kt_bytes(t, 2 * sizeof *len);
             len[0] = b.len[i];
             len[1] = b.out[i];
-            for (int cut = 0; cut < 2 && len[1] > 0; cut++) {
+            for (int cut = 0; cut < 2 && len[1] > 0 && t->stable; cut++) {
                 if (cut && b.s.pad == 0 && len[1] > 1) { /* one output less: the others' windows still lie inside */
                     len[1]--;
                     len[0] = (len[1] - 1) * b.s.stride + b.s.k;

@@ -99,7 +99,7 @@ static void losses(struct kt *t) {
     }
 }
 
-/* A confident right answer keeps its small loss; a NaN logit is no missing target. */
+/* A confident right answer keeps its small loss; a NaN logit is no missing target, and a missing target silences any logit. */
 static void ends(struct kt *t) {
     kt_begin(t, "ends");
     const sn_real z[] = {30, -30, 90, -90}, y[] = {1, 0, 1, 0};
@@ -113,6 +113,12 @@ static void ends(struct kt *t) {
         const sn_real zn[] = {(sn_real)NAN, 1}, yn[] = {1, 0};
         t->k->loss(&(struct sn_loss){(enum sn_loss_kind)kind, 1, 2, 2, 0, zn, yn, NULL, NULL, 1, loss, NULL});
         kt_check(t, loss[0], NAN);
+        const sn_real missing[] = {(sn_real)NAN, (sn_real)NAN};
+        sn_real dz[] = {9, 9};
+        t->k->loss(&(struct sn_loss){(enum sn_loss_kind)kind, 1, 2, 2, 2, zn, missing, NULL, NULL, 1, loss, dz});
+        kt_check(t, loss[0], 0);
+        kt_check(t, dz[0], 0);
+        kt_check(t, dz[1], 0);
     }
 }
 

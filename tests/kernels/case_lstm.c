@@ -126,7 +126,7 @@ static void forward(struct kt *t) {
         one.p += 3 * one.row;
         one.len += 3;
         t->k->lstm_fwd(&(struct sn_lstm_fwd){1, b.units, b.reverse, b.last_only, 0, xp, b.packed, one, NULL, NULL, NULL, NULL, 0, 0, b.ws});
-        kt_same(t, b.y.p + 3 * y.row, one.p, (size_t)y.row * sizeof *y.p, "row alone");
+        if (t->stable) kt_same(t, b.y.p + 3 * y.row, one.p, (size_t)y.row * sizeof *y.p, "row alone");
     }
     free(s);
 }

@@ -57,6 +57,37 @@ static void backward(struct kt *t) {
     }
 }
 
+/* The sum over a position by definition: 16 lanes, each a chain of FMAs, then the tree +8, +4, +2, +1. */
+static sn_real defined_dot(const sn_real *x, const sn_real *y, int n) {
+    sn_real lane[SN_LANES] = {0};
+    for (int c = 0; c < n; c++) lane[c % SN_LANES] = (sn_real)fmaf((float)x[c], (float)y[c], (float)lane[c % SN_LANES]);
+    for (int half = SN_LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+static void backward_bits(struct kt *t) {
+    bool vector = sizeof(sn_real) == sizeof(float) && strcmp(t->k->isa, "ref") != 0;
+    int ch, longest;
+    bool wide;
+    for (int s = 0; kt_shape(s, &ch, &longest, &wide); s++) {
+        kt_begin(t, "ch %d len %d", ch, longest);
+        const int32_t *len = kt_lens(t, 1, longest);
+        struct sn_t3 y = kt_t3_values(t, 1, ch, len, wide), dy = kt_t3_values(t, 1, ch, len, wide), dx = kt_t3(t, 1, ch, len, wide);
+        for (int64_t q = 0; q < longest; q++)
+            for (int c = 0; c < ch; c++) *kt_at(&y, 0, q, c) /= 3; /* so that sums round */
+        t->k->softmax_bwd(&(struct sn_softmax_bwd){1, y, dy, dx});
+        kt_t3_written(t, &dx, 1);
+        for (int64_t q = 0; q < longest && vector; q++) {
+            sn_real dot = defined_dot(kt_at(&y, 0, q, 0), kt_at(&dy, 0, q, 0), ch);
+            for (int c = 0; c < ch; c++) {
+                sn_real want = *kt_at(&y, 0, q, c) * (*kt_at(&dy, 0, q, c) - dot);
+                kt_same(t, kt_at(&dx, 0, q, c), &want, sizeof want, "bits of the definition");
+            }
+        }
+    }
+}
+
 static double rho_exp(double a, double b) {
     return a == b ? exp(b) : exp(b) * expm1(a - b) / (a - b);
 }
@@ -121,6 +152,7 @@ static void far_apart(struct kt *t) {
 const struct kt_case SN_SYM(kt_cases_softmax)[] = {
     {"softmax_fwd", 5e-7, forward},
     {"softmax_bwd", 2e-5, backward},
+    {"softmax_bwd, bits", 2e-5, backward_bits},
     {"softmax_attr", 5e-6, attribute},
     {"softmax_attr, far apart", 1e-6, far_apart},
     {NULL, 0, NULL},

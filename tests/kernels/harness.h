@@ -23,7 +23,8 @@ struct kt_buf {
 };
 struct kt {
     const struct sn_kernels *k;
-    double tol; /* of check() */
+    double tol;  /* of check() */
+    bool stable; /* the table's matrix products are element-stable: parts of a product have the bits of the whole */
     uint64_t state;
     struct kt_buf bufs[KT_MAX_BUFS];
     int n_bufs;

@@ -5,15 +5,17 @@
 #include "core/cpu.h"
 #include "core/error.h"
 #include "harness.h"
+#include "module.h"
 
 /* The double table lives in objects compiled with SN_DOUBLE; here it is only passed on. */
 void sn_kernels_ref_f64(struct sn_kernels *k);
 
-#define MAX_TABLES 4
+#define MAX_TABLES 5
 struct table {
     const char *name;
     struct sn_kernels k;
-    bool fma;
+    bool fma;        /* vector table: the same bits on each */
+    bool blas;       /* matrix products by OpenBLAS, the oracle of our own */
     uint64_t digest; /* of all records */
 };
 struct family {
@@ -33,8 +35,8 @@ static void report(bool ok, const char *name, const char *what, const char *mess
     }
 }
 
-static void run(struct kt *t, const struct kt_case *c, const struct sn_kernels *k) {
-    *t = (struct kt){.k = k, .tol = c->tol, .state = 1};
+static void run(struct kt *t, const struct kt_case *c, const struct sn_kernels *k, bool stable) {
+    *t = (struct kt){.k = k, .tol = c->tol, .state = 1, .stable = stable};
     c->run(t);
     kt_finish(t);
     if (t->n_rec == 0 && t->failures == 0) kt_fail(t, "the case recorded nothing");
@@ -65,11 +67,11 @@ static bool near(const struct kt *a, const struct kt *d, double tol, char *messa
 static void run_case(const struct kt_case *c, const struct kt_case *c64, struct table *tables, int n, const struct sn_kernels *f64) {
     struct kt d, t[MAX_TABLES];
     char message[200];
-    run(&d, c64, f64);
+    run(&d, c64, f64, true);
     report(d.failures == 0, c->name, "f64", d.message);
     int vector = -1;
     for (int i = 0; i < n; i++) {
-        run(&t[i], c, &tables[i].k);
+        run(&t[i], c, &tables[i].k, !tables[i].blas);
         report(t[i].failures == 0, c->name, tables[i].name, t[i].message);
         bool ok = near(&t[i], &d, c->tol, message, sizeof message);
         report(ok, c->name, "near f64", message);
@@ -85,24 +87,42 @@ static void run_case(const struct kt_case *c, const struct kt_case *c64, struct 
     free(d.rec);
 }
 
-int main(int argc, char **argv) {
+static void add_table(struct table *tables, int *n, const char *name, bool fma) {
+    tables[*n].name = name;
+    tables[*n].fma = fma;
+    tables[*n].digest = UINT64_C(0xcbf29ce484222325);
+    ++*n;
+}
+
+/* Every table this machine can run. */
+static int list_tables(struct table *tables) {
     const enum sn_isa isas[] = {SN_ISA_REF, SN_ISA_AVX2, SN_ISA_AVX512, SN_ISA_NEON};
-    static struct table tables[MAX_TABLES];
-    static struct sn_kernels f64;
     enum sn_isa best;
     int n = 0;
-    if (sn_isa_detect(&best) != 0) {
-        printf("Bail out! %s\n", seqnet_errmsg());
-        return 1;
-    }
+    if (sn_isa_detect(&best) != 0) return -1;
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
         bool has = isas[i] == SN_ISA_REF || isas[i] == best || (isas[i] == SN_ISA_AVX2 && best == SN_ISA_AVX512);
         if (!has) continue;
         sn_kernels_init(&tables[n].k, isas[i]);
-        tables[n].fma = isas[i] != SN_ISA_REF;
-        tables[n].name = sn_isa_name(isas[i]);
-        tables[n].digest = UINT64_C(0xcbf29ce484222325);
-        n++;
+        add_table(tables, &n, sn_isa_name(isas[i]), isas[i] != SN_ISA_REF);
+    }
+    sn_kernels_init(&tables[n].k, best);
+    if (sn_kernels_openblas(&tables[n].k) != 0) {
+        printf("# no OpenBLAS: %s\n", seqnet_errmsg());
+        return n;
+    }
+    tables[n].blas = true;
+    add_table(tables, &n, "openblas", false);
+    return n;
+}
+
+int main(int argc, char **argv) {
+    static struct table tables[MAX_TABLES];
+    static struct sn_kernels f64;
+    int n = list_tables(tables);
+    if (n < 0) {
+        printf("Bail out! %s\n", seqnet_errmsg());
+        return 1;
     }
     sn_kernels_ref_f64(&f64);
     for (size_t f = 0; f < sizeof families / sizeof *families; f++)

@@ -187,6 +187,9 @@ struct maker {
     char bases[41];
     float targets[3];
     int length;
+    int classes;
+    const char *const *names; /* of tasks or classes; NULL = first, second, third */
+    const int *order;         /* target k shows label order[k]; NULL = k */
 };
 
 static int make_record(void *self, seqnet_record *r) {
@@ -195,7 +198,10 @@ static int make_record(void *self, seqnet_record *r) {
     if (m->made == m->n) return 0;
     int length = m->length ? m->length : 10 + m->made % 31;
     for (int i = 0; i < length; i++) m->bases[i] = "ACGTNacgtR"[((state = state * 1664525u + 1013904223u) >> 8) % 10];
-    for (int k = 0; k < m->n_tasks; k++) m->targets[k] = (float)((m->made >> k) & 1);
+    for (int k = 0; k < m->n_tasks; k++) {
+        int label = m->order ? m->order[k] : k;
+        m->targets[k] = (float)(m->classes ? 2 * (m->made / 3 % 2) == label : (m->made >> label) & 1); /* classes: 0 and 2 */
+    }
     r->bases = m->made == m->fail_at && m->bad ? m->bad : m->bases;
     r->length = m->made == m->fail_at && m->bad ? (int64_t)strlen(m->bad) : length;
     r->targets = m->targets;
@@ -209,8 +215,12 @@ static void close_maker(void *self) {
 
 static int source(seqnet_ctx *ctx, struct maker *m, seqnet_source **out) {
     static const char *const names[] = {"first", "second", "third"};
-    const seqnet_source_vtable v = {
-        .size = sizeof v, .n_tasks = m->n_tasks, .task_names = names, .next = make_record, .close = close_maker};
+    const seqnet_source_vtable v = {.size = sizeof v,
+                                    .n_tasks = m->n_tasks,
+                                    .task_names = m->names ? m->names : names,
+                                    .classes = m->classes,
+                                    .next = make_record,
+                                    .close = close_maker};
     return seqnet_source_from(ctx, &v, m, NULL, out);
 }
 
@@ -322,6 +332,8 @@ START_TEST(prediction_growing) {
     seqnet_model *m = fresh(ctx, variable_path, 1);
     seqnet_predictor *p = predictor(ctx, m, 0), *fresh_one;
     char bases[3000];
+    float seen[20];
+    int n_seen = 0;
     for (int i = 0; i < 3000; i++) bases[i] = "ACGT"[(i * i / 7 + i) % 4];
     const char *one[] = {bases};
     for (int64_t n = 5; n <= 3000; n = n * 3 / 2) {
@@ -331,6 +343,13 @@ START_TEST(prediction_growing) {
         ck_assert_int_eq(seqnet_predict(fresh_one, one, &n, 1, &b, 1), 0);
         ck_assert_mem_eq(&a, &b, sizeof a);
         seqnet_predictor_free(&fresh_one);
+        seen[n_seen++] = a;
+    }
+    n_seen = 0;
+    for (int64_t n = 5; n <= 3000; n = n * 3 / 2) { /* short ones with room for long ones */
+        float a;
+        ck_assert_int_eq(seqnet_predict(p, one, &n, 1, &a, 1), 0);
+        ck_assert_mem_eq(&a, &seen[n_seen++], sizeof a);
     }
     int64_t short_one = 4;
     float score;
@@ -516,8 +535,8 @@ START_TEST(explanation) {
     ck_assert_msg(seqnet_explain(e, bases, 13, 3, hypothetical, actual, 13 * 4, &x) == 0, "%s", seqnet_errmsg());
     for (int i = 0; i < 13 * 4; i++) {
         sum += actual[i];
-        bool here = bases[i / 4] == "ACGT"[i % 4];
-        ck_assert(actual[i] == (here ? hypothetical[i] : 0));
+        if (bases[i / 4] == "ACGT"[i % 4]) ck_assert_float_eq_tol(actual[i], hypothetical[i], 1e-6f);
+        if (bases[i / 4] != "ACGT"[i % 4] && bases[i / 4] != 'N') ck_assert(actual[i] == 0); /* an N's share is spread over the letters */
     }
     ck_assert_double_eq_tol(sum, x.output - x.expected, 1e-5);
     ck_assert(x.output != x.expected && x.residual < 1e-5 && !x.only_arrangement);
@@ -584,6 +603,64 @@ START_TEST(evaluation) {
 }
 END_TEST
 
+/* The figures of a source: n of them into v. */
+static int figures(seqnet_ctx *ctx, seqnet_predictor *p, struct maker m, seqnet_metric *v) {
+    int n = seqnet_evaluate_bound(p);
+    seqnet_source *s;
+    ck_assert_msg(source(ctx, &m, &s) == 0, "%s", seqnet_errmsg());
+    v[0].size = sizeof *v;
+    ck_assert_msg(seqnet_evaluate(p, s, v, &n) == 0, "%s", seqnet_errmsg());
+    seqnet_source_free(&s);
+    return n;
+}
+
+static void same_figures(const char *arch, struct maker a, struct maker b) {
+    seqnet_ctx *ctx = context(1);
+    seqnet_model *m = fresh(ctx, arch, 3);
+    seqnet_predictor *p = predictor(ctx, m, 0);
+    seqnet_metric *va = calloc(64, sizeof *va), *vb = calloc(64, sizeof *vb);
+    ck_assert_int_le(seqnet_evaluate_bound(p), 64);
+    int n = figures(ctx, p, a, va);
+    ck_assert_int_eq(figures(ctx, p, b, vb), n);
+    for (int i = 0; i < n; i++) {
+        ck_assert_int_eq(va[i].task, vb[i].task);
+        ck_assert(va[i].value == vb[i].value || (isnan(va[i].value) && isnan(vb[i].value)));
+    }
+    ck_assert(find_metric(va, n, 0, "auroc") != find_metric(va, n, 2, "auroc"));
+    free(va);
+    free(vb);
+    seqnet_predictor_free(&p);
+    seqnet_model_free(&m);
+    seqnet_ctx_free(&ctx);
+}
+
+/* Label columns in another order, and a class that the data do not have, change no figure. */
+START_TEST(labels_by_name) {
+    static const char *const names[] = {"task1", "task2", "task3"}, *const turned[] = {"task3", "task1", "task2"},
+                             *const two[] = {"task3", "task1"};
+    static const int order[] = {2, 0, 1};
+    char classes[sizeof tiny + 64], path[64], *at;
+    const struct maker plain = {.n = 80, .n_tasks = 3, .fail_at = -1, .length = 20, .names = names};
+    struct maker other = plain;
+    other.names = turned;
+    other.order = order;
+    same_figures(arch_path, plain, other);
+    strcpy(classes, tiny);
+    at = strstr(classes, "sigmoid");
+    memcpy(at, "softmax", 7);
+    at = strstr(classes, "binary_crossentropy");
+    memmove(at + 24, at + 19, strlen(at + 19) + 1);
+    memcpy(at, "categorical_crossentropy", 24);
+    write_file(path, classes);
+    struct maker three = plain, fewer = other;
+    three.classes = fewer.classes = 1;
+    fewer.n_tasks = 2;
+    fewer.names = two;
+    same_figures(path, three, fewer);
+    unlink(path);
+}
+END_TEST
+
 /* ---- models ---- */
 
 START_TEST(models) {
@@ -646,6 +723,7 @@ int main(void) {
     tcase_add_test(cases, scan_callbacks);
     tcase_add_test(cases, explanation);
     tcase_add_test(cases, evaluation);
+    tcase_add_test(cases, labels_by_name);
     tcase_add_test(cases, models);
     suite_add_tcase(suite, cases);
     return unit_run(suite);

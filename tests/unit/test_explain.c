@@ -8,7 +8,6 @@
 #include "explain/explain.h"
 #include "explain/parts.h"
 #include "model/scorer.h"
-#include "motif/meme.h"
 #include "nets.h"
 #include "tempfile.h"
 #include "unit.h"
@@ -652,13 +651,12 @@ static void check_track(const char *path, const struct sn_dataset *d) {
 }
 
 /* Filters by hand: windows above half of the largest activation, both strands. */
-static void check_filters(const char *path, const struct sn_model *m, int *n_motifs) {
-    struct sn_motif_set set;
+static void check_filters(const struct sn_filters *got, const struct sn_model *m) {
     const sn_real *w = m->params, *bias = m->params + 5 * 4 * 6;
     int at = 0;
-    ck_ok(sn_meme_read(path, &set));
     for (int f = 0; f < 6; f++) {
-        double max = 0, counts[5][4] = {{0}}, sites = 0;
+        double max = 0;
+        int64_t counts[20] = {0}, sites = 0;
         for (int pass = 0; pass < 2; pass++)
             for (int i = 0; i < N; i++)
                 for (int strand = 0; strand < 2; strand++) {
@@ -677,46 +675,22 @@ static void check_filters(const char *path, const struct sn_model *m, int *n_mot
                         if (pass == 0 && a > max) max = a;
                         if (pass == 0 || a <= max / 2) continue;
                         sites++;
-                        for (int k = 0; k < 5; k++)
-                            for (int c = 0; c < 4; c++) counts[k][c] += (double)m->arch->lut[s[p + k] * 4 + c];
+                        for (int k = 0; k < 20; k++) counts[k] += m->arch->lut[s[p + k / 4] * 4 + k % 4] > 0;
                     }
                 }
         if (max <= 0) continue;
-        char id[32];
-        snprintf(id, sizeof id, "conv1d_%d", f);
-        ck_assert_int_lt(at, set.n);
-        ck_assert_str_eq(set.m[at].id, id);
-        ck_assert_double_eq(set.m[at].nsites, sites);
-        for (int k = 0; k < 20; k++) ck_assert_double_eq_tol(set.m[at].p[k], (counts[k / 4][k % 4] + 0.25) / (sites + 1), 2e-6);
+        char name[32];
+        snprintf(name, sizeof name, "conv1d_%d", f);
+        ck_assert_int_lt(at, got->n);
+        ck_assert_str_eq(got->v[at].name, name);
+        ck_assert_int_eq(got->v[at].size, 5);
+        ck_assert_int_eq(got->v[at].sites, sites);
+        ck_assert_double_eq_tol((double)got->v[at].max, max, 1e-5);
+        ck_assert_int_eq(memcmp(got->v[at].counts, counts, sizeof counts), 0);
         at++;
     }
-    ck_assert_int_eq(at, set.n);
-    *n_motifs = at;
-    sn_motif_set_free(&set);
-}
-
-static void remove_folder(const char *path) {
-    struct sn_str sub = {0};
-    DIR *d = opendir(path);
-    ck_assert_ptr_nonnull(d);
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        if (e->d_name[0] == '.') continue;
-        sub.n = 0;
-        ck_ok(sn_str_printf(&sub, "%s/%s", path, e->d_name));
-        if (unlink(sub.s) != 0) remove_folder(sub.s);
-    }
-    closedir(d);
-    ck_assert_int_eq(rmdir(path), 0);
-    sn_str_free(&sub);
-}
-
-static int count_files(const char *path, const char *part) {
-    int n = 0;
-    DIR *d = opendir(path);
-    ck_assert_ptr_nonnull(d);
-    for (struct dirent *e; (e = readdir(d)) != NULL;) n += e->d_name[0] != '.' && strstr(e->d_name, part) != NULL;
-    closedir(d);
-    return n;
+    ck_assert_int_eq(at, got->n);
+    ck_assert_int_eq(got->silent, 6 - at);
 }
 
 START_TEST(folder) {
@@ -724,44 +698,80 @@ START_TEST(folder) {
         struct sn_model *m = net_make(k ? FREE("average") : CNN("average"), SN_TASK_BINARY, 1, 5, 2);
         static float one[N * ROW * 4];
         struct sn_explainer *e;
+        struct sn_explained x;
         seqnet_explain_result r;
         seqnet_explain_options o = options("dinucleotide");
-        char dir[700];
+        char dir[700], path[1000];
         snprintf(dir, sizeof dir, "%s", temp_path("out/deep"));
         make_rows(40, true, 20, 9);
         struct sn_dataset *d = make_dataset(true);
-        o.n_logos = 3;
-        o.motif_db = temp_text(
-            "db.meme", "MEME version 4\nMOTIF m1 ONE\nletter-probability matrix:\n1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n1 0 0 0\n0 1 0 0\n");
         explain(&m, 1, &o, N);
         for (int i = 0; i < N * ROW; i++)
             for (int c = 0; c < 4; c++) one[i * 4 + c] = (codes[i] & 15) == 1 << c;
         ck_ok(sn_explainer_create(&rt, &m, 1, &o, &e));
-        ck_ok(sn_explainer_folder(e, d, dir));
+        ck_ok(sn_explainer_folder(e, d, dir, &x));
         sn_explainer_result(e, &r);
         int64_t longest = sn_dataset_longest(d);
-        char path[1000];
-        int motifs;
 #define IN(name) (snprintf(path, sizeof path, "%s/%s", dir, name), path)
         check_npz(IN("one_hot.npz"), one, longest);
         check_npz(IN("hypothetical.npz"), hyp, longest);
         check_npz(IN("contributions.npz"), act, longest);
         check_table(IN("contributions.tsv"));
         check_track(IN("contributions.bedgraph"), d);
-        check_filters(IN("filters.meme"), m, &motifs);
         ck_assert_int_eq(r.sequences, N);
-        ck_assert_int_eq(r.motifs, motifs);
         ck_assert_double_le(r.worst_residual, TOLERANCE);
         ck_assert_int_eq(r.above_warning, 0);
-        ck_assert_int_eq(count_files(IN("logos"), "sequence_"), 3);
-        ck_assert_int_eq(count_files(IN("logos"), "filter_"), motifs);
-        ck_assert_int_eq(count_files(dir, ".tmp."), 0);
-        ck_assert_int_eq(count_files(dir, ""), 10);
+        for (int i = 0; i < N; i++) {
+            ck_assert_float_eq(x.output[i], (float)out[i].output);
+            ck_assert_float_eq(x.expected[i], (float)out[i].expected);
+            for (int64_t p = 0; p < len[i]; p++) ck_assert_float_eq(x.contribution[d->offset[i] + p], contribution(i, p));
+        }
+        static const char *const files[] = {"one_hot.npz",   "hypothetical.npz", "contributions.npz",     "contributions.tsv",
+                                            "sequences.tsv", "run.tsv",          "contributions.bedgraph"};
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++) ck_assert_int_eq(unlink(IN(files[i])), 0);
+        ck_assert_int_eq(rmdir(dir), 0); /* nothing else was there */
+        ck_assert_int_eq(rmdir(temp_path("out")), 0);
+        sn_explained_free(&x);
         sn_explainer_free(e);
         sn_dataset_free(d);
         sn_model_unref(m);
-        remove_folder(temp_path("out"));
     }
+}
+END_TEST
+
+#define DENSE "name: d\ninput: {length: 40}\nlayers:\n  - flatten\n  - dense: {units: tasks, activation: auto}\n"
+
+START_TEST(filters) {
+    static const char *const texts[] = {CNN("average"), FREE("max"), CNN("average")};
+    for (int k = 0; k < 3; k++) {
+        struct sn_model *m = net_make(texts[k], SN_TASK_BINARY, 1, 5, 2);
+        struct sn_filters f;
+        struct sn_explainer *e;
+        seqnet_explain_options o = options("zero");
+        if (k == 2) m->params[5 * 4 * 6 + 1] = m->params[5 * 4 * 6 + 4] = -100; /* two filters that never activate */
+        make_rows(40, true, 20, 9);
+        struct sn_dataset *d = make_dataset(false);
+        ck_ok(sn_explainer_create(&rt, &m, 1, &o, &e));
+        ck_ok(sn_explainer_filters(e, d, &f));
+        check_filters(&f, m);
+        ck_assert(f.layers == 1 && f.every == 1 && f.silent == (k == 2 ? 2 : 0));
+        sn_filters_free(&f);
+        sn_explainer_free(e);
+        sn_dataset_free(d);
+        sn_model_unref(m);
+    }
+    struct sn_model *m = net_make(DENSE, SN_TASK_BINARY, 1, 5, 2);
+    struct sn_filters f;
+    struct sn_explainer *e;
+    seqnet_explain_options o = options("zero");
+    struct sn_dataset *d = make_dataset(false);
+    ck_ok(sn_explainer_create(&rt, &m, 1, &o, &e));
+    ck_ok(sn_explainer_filters(e, d, &f));
+    ck_assert(f.layers == 0 && f.n == 0);
+    sn_filters_free(&f);
+    sn_explainer_free(e);
+    sn_dataset_free(d);
+    sn_model_unref(m);
 }
 END_TEST
 
@@ -774,22 +784,24 @@ static bool canceled(void *self) {
 START_TEST(folder_fails) {
     struct sn_model *m = net_make(CNN("average"), SN_TASK_BINARY, 1, 5, 2);
     struct sn_explainer *e;
+    struct sn_explained x;
     seqnet_explain_options o = options("dinucleotide");
     make_rows(40, false, 0, 9);
     memset(codes + 7 * ROW, 15, 40);
     struct sn_dataset *d = make_dataset(false);
     ck_ok(sn_explainer_create(&rt, &m, 1, &o, &e));
-    ck_error(sn_explainer_folder(e, d, temp_path("out")), SEQNET_EDATA, "s 7/x");
+    ck_error(sn_explainer_folder(e, d, temp_path("out"), &x), SEQNET_EDATA, "s 7/x");
     ck_assert_int_eq(tempdir_count(), 0);
-    ck_error(sn_explainer_folder(e, d, temp_text("file", "x")), SEQNET_EDATA, "s 7/x");
+    ck_error(sn_explainer_folder(e, d, temp_text("file", "x"), &x), SEQNET_EDATA, "s 7/x");
     d->codes[d->offset[7]] = 1;
-    ck_error(sn_explainer_folder(e, d, temp_path("file")), SEQNET_EIO, "file");
-    ck_error(sn_explainer_folder(e, d, "/proc/none/such"), SEQNET_EIO, "/proc");
+    ck_error(sn_explainer_folder(e, d, temp_path("file"), &x), SEQNET_EIO, "file");
+    ck_error(sn_explainer_folder(e, d, "/proc/none/such", &x), SEQNET_EIO, "/proc");
     ck_assert_int_eq(tempdir_count(), 1);
     net_sink.cancel = canceled; /* after the files were opened */
-    ck_assert_int_eq(sn_explainer_folder(e, d, temp_path("out")), SEQNET_ECANCELED);
+    ck_assert_int_eq(sn_explainer_folder(e, d, temp_path("out"), &x), SEQNET_ECANCELED);
     net_sink.cancel = NULL;
     ck_assert_int_eq(tempdir_count(), 1);
+    sn_explained_free(&x);
     sn_explainer_free(e);
     sn_dataset_free(d);
     sn_model_unref(m);
@@ -817,6 +829,7 @@ int main(void) {
     tcase_add_test(t, grouping_threads_memory);
     tcase_add_test(t, bad_input);
     tcase_add_test(t, folder);
+    tcase_add_test(t, filters);
     tcase_add_test(t, folder_fails);
     suite_add_tcase(s, t);
     return unit_run(s);

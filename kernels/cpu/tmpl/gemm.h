@@ -1,5 +1,4 @@
-/* Matrix product for CPUs with vector FMA: C = start + A B, each element the sum of one FMA chain per SN_KBLOCK of k, blocks added in
- * order.
+/* Matrix product for CPUs with vector FMA: each element of C is start plus, per SN_KBLOCK of k, one chain of FMAs, blocks added in order.
  *
  * A tile of up to SN_MR rows by SN_NR columns stays in registers for a whole block of k: per k two vectors of B, one broadcast of A per
  * row. B comes from panels of SN_NR columns (k-major, the last one padded with zeros) or, for few rows, straight from the caller; A is

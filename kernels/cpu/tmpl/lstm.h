@@ -88,8 +88,8 @@ static void SN_T(lstm_fwd)(const struct sn_lstm_fwd *a) {
         for (int i = 0; i < g.m; i++) {
             const int64_t len = a->xp.len[i];
             if (s >= len) continue;
-            SN_T(lstm_fwd_row)
-            (a, &st, i, SN_T(lstm_position)(len, s, a->reverse), s > 0 ? SN_T(lstm_position)(len, s - 1, a->reverse) : -1);
+            const int64_t before = s > 0 ? SN_T(lstm_position)(len, s - 1, a->reverse) : -1;
+            SN_T(lstm_fwd_row)(a, &st, i, SN_T(lstm_position)(len, s, a->reverse), before);
             if (a->last_only && s == len - 1) memcpy(sn_row(&a->y, i), st.h + i * n, (size_t)n * sizeof(sn_real));
         }
     }

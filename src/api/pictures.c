@@ -1,0 +1,233 @@
+#include "api/pictures.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/mem.h"
+#include "core/parse.h"
+#include "motif/meme.h"
+#include "report/logo.h"
+
+#define PSEUDO_COUNT 1.0    /* of each column of a motif */
+#define MIN_OVERLAP 6       /* columns that a known motif must share */
+#define LOGO_POSITIONS 2400 /* of longer sequences the part about the strongest base is drawn */
+#define NAME_LENGTH 60      /* of a sequence's name in a file name */
+
+static int open_file(const struct sn_pictures *p, const char *name, struct sn_outfile **f) {
+    struct sn_str path = {0};
+    int rc = sn_str_printf(&path, "%s/%s", p->folder, name);
+    if (rc == 0) rc = sn_outfile_open(path.s, f);
+    sn_str_free(&path);
+    return rc;
+}
+
+/* A name as part of a file name. */
+static int add_plain(struct sn_str *s, const char *name) {
+    for (int i = 0; name[i] && i < NAME_LENGTH; i++) {
+        char c = name[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
+        SN_TRY(sn_str_add(s, plain ? &c : "_", 1));
+    }
+    return 0;
+}
+
+static int draw(const struct sn_pictures *p, const char *file, const struct sn_logo *logo) {
+    struct sn_outfile *f = NULL;
+    SN_TRY(open_file(p, file, &f));
+    int rc = sn_logo_write(logo, f);
+    if (rc == 0) return sn_outfile_commit(f);
+    sn_outfile_abort(f);
+    return rc;
+}
+
+/* ---- filters ---- */
+
+static int draw_motif(const struct sn_pictures *p, const struct sn_motif_set *set, const struct sn_motif *m, const char *subtitle) {
+    struct sn_str file = {0};
+    int letters = set->letters, rc = 0;
+    double *bits = sn_calloc((size_t)m->width, sizeof *bits);
+    float *height = sn_calloc((size_t)m->width * (size_t)letters, sizeof *height);
+    if (!bits || !height) SN_GO(SEQNET_ENOMEM);
+    sn_motif_information(set, m, bits);
+    for (int i = 0; i < m->width * letters; i++) height[i] = (float)(m->p[i] * bits[i / letters]);
+    SN_GO(sn_str_puts(&file, "logos/filter_"));
+    SN_GO(sn_str_puts(&file, m->id));
+    SN_GO(sn_str_puts(&file, ".svg"));
+    SN_GO(draw(p, file.s,
+               &(struct sn_logo){.title = m->id,
+                                 .subtitle = subtitle,
+                                 .y_label = "bits",
+                                 .letters = set->letter,
+                                 .n_letters = letters,
+                                 .length = m->width,
+                                 .height = height,
+                                 .y_max = letters == 4 ? 2 : 0,
+                                 .first = 1,
+                                 .cell = 28}));
+done:
+    sn_str_free(&file);
+    free(bits);
+    free(height);
+    return rc;
+}
+
+/* The columns about the known motif that is most like this one; the same in words behind the number of sites. */
+static int write_likeness(const struct sn_pictures *p, const struct sn_motif_set *set, const struct sn_motif *m, struct sn_outfile *table,
+                          struct sn_str *subtitle) {
+    struct sn_motif_match match;
+    char text[32];
+    int best = sn_motif_best(set, m, p->known, MIN_OVERLAP, &match);
+    if (best < 0) return 0;
+    const struct sn_motif *k = &p->known->m[best];
+    const char *name = k->alt ? k->alt : k->id;
+    SN_TRY(sn_str_printf(subtitle, ", most like %s (r = %s)", name, sn_format_f32(roundf((float)match.correlation * 1000) / 1000, text)));
+    return sn_outfile_printf(table, "\t%s\t%s\t%s\t%c\t%d", k->id, name, sn_format_f32((float)match.correlation, text),
+                             match.reverse ? '-' : '+', match.offset);
+}
+
+static int write_filter(const struct sn_pictures *p, const struct sn_filter *f, struct sn_motif_set *set, struct sn_outfile *table) {
+    struct sn_str subtitle = {0};
+    char activation[32], information[32], *consensus = sn_calloc((size_t)f->size + 1, 1);
+    int rc = 0;
+    if (!consensus) SN_GO(SEQNET_ENOMEM);
+    SN_GO(sn_motif_add_counts(set, f->name, NULL, f->size, f->counts, PSEUDO_COUNT, (double)f->sites));
+    const struct sn_motif *m = &set->m[set->n - 1];
+    sn_motif_consensus(set, m, consensus);
+    sn_format_f32((float)sn_motif_information(set, m, NULL), information);
+    SN_GO(sn_outfile_printf(table, "%s\t%lld\t%s\t%s\t%s", f->name, (long long)f->sites, sn_format_f32(f->max, activation), information,
+                            consensus));
+    SN_GO(sn_str_printf(&subtitle, "%lld sites", (long long)f->sites));
+    SN_GO(write_likeness(p, set, m, table, &subtitle));
+    SN_GO(sn_outfile_printf(table, "\n"));
+    SN_GO(draw_motif(p, set, m, subtitle.s));
+done:
+    sn_str_free(&subtitle);
+    free(consensus);
+    return rc;
+}
+
+static int write_motifs(const struct sn_pictures *p, const struct sn_filters *filters, struct sn_motif_set *set) {
+    struct sn_outfile *meme = NULL, *table = NULL;
+    int rc = 0;
+    SN_GO(open_file(p, "filters.meme", &meme));
+    SN_GO(open_file(p, "filters.tsv", &table));
+    SN_GO(sn_outfile_printf(table, "filter\tsites\tmax_activation\tinformation\tconsensus%s\n",
+                            p->known->n ? "\tbest_match\tbest_match_name\tcorrelation\tstrand\toffset" : ""));
+    for (int i = 0; i < filters->n; i++) SN_GO(write_filter(p, &filters->v[i], set, table));
+    SN_GO(sn_meme_write(set, meme));
+    rc = sn_outfile_commit(meme);
+    meme = NULL;
+    if (rc == 0) {
+        rc = sn_outfile_commit(table);
+        table = NULL;
+    }
+done:
+    sn_outfile_abort(meme);
+    sn_outfile_abort(table);
+    return rc;
+}
+
+static int write_filters(const struct sn_pictures *p, int *motifs) {
+    struct sn_filters filters = {0};
+    struct sn_motif_set set = {0};
+    int rc = 0;
+    SN_GO(sn_explainer_filters(p->e, p->d, &filters));
+    *motifs = filters.n;
+    if (filters.layers == 0) {
+        sn_log(p->sink, SN_LOG_INFO, "no convolution reads the sequence: there are no filter motifs");
+        goto done;
+    }
+    SN_GO(sn_motif_set_init(&set, p->d->alphabet->letters));
+    SN_GO(write_motifs(p, &filters, &set));
+    if (filters.silent)
+        sn_log(p->sink, SN_LOG_INFO, "%d of %d filters never activate and are left out", filters.silent, filters.silent + filters.n);
+    if (filters.every > 1) sn_log(p->sink, SN_LOG_INFO, "filter motifs are made from one sequence in %lld", (long long)filters.every);
+done:
+    sn_filters_free(&filters);
+    sn_motif_set_free(&set);
+    return rc;
+}
+
+/* ---- sequences ---- */
+
+/* The sequence with the highest output that is not yet drawn; the first of equals. */
+static int64_t next_strongest(const struct sn_pictures *p, const bool *drawn) {
+    int64_t best = -1;
+    for (int64_t i = 0; i < p->d->n; i++)
+        if (!drawn[i] && (best < 0 || p->x->output[i] > p->x->output[best])) best = i;
+    return best;
+}
+
+/* First of up to LOGO_POSITIONS positions about the strongest base. */
+static int64_t logo_start(const float *c, int64_t len) {
+    int64_t top = 0;
+    for (int64_t i = 1; i < len; i++)
+        if (c[i] > c[top]) top = i;
+    int64_t start = top - LOGO_POSITIONS / 2;
+    if (start > len - LOGO_POSITIONS) start = len - LOGO_POSITIONS;
+    return start < 0 ? 0 : start;
+}
+
+/* The contribution on the letter that is there; where there is none, nothing is drawn. */
+static void letter_heights(const struct sn_alphabet *a, const uint8_t *codes, const float *c, int64_t n, float *height) {
+    for (int64_t i = 0; i < n; i++)
+        for (int k = 0; k < a->channels; k++) height[i * a->channels + k] = toupper(a->decode[codes[i]]) == a->letters[k] ? c[i] : 0;
+}
+
+static int draw_sequence(const struct sn_pictures *p, int64_t i, int rank) {
+    const struct sn_dataset *d = p->d;
+    const float *c = p->x->contribution + d->offset[i];
+    int64_t len = sn_dataset_len(d, i), start = logo_start(c, len), n = len < LOGO_POSITIONS ? len : LOGO_POSITIONS;
+    struct sn_str file = {0}, subtitle = {0};
+    char a[32], b[32];
+    int rc = 0;
+    float *height = sn_calloc((size_t)n * (size_t)d->alphabet->channels, sizeof *height);
+    if (!height) SN_GO(SEQNET_ENOMEM);
+    letter_heights(d->alphabet, d->codes + d->offset[i] + start, c + start, n, height);
+    SN_GO(sn_explainer_target(p->e, &subtitle));
+    SN_GO(sn_str_printf(&subtitle, " %s, mean of references %s", sn_format_f32(p->x->output[i], a), sn_format_f32(p->x->expected[i], b)));
+    SN_GO(sn_str_printf(&file, "logos/sequence_%03d_", rank));
+    SN_GO(add_plain(&file, d->names[i]));
+    SN_GO(sn_str_puts(&file, ".svg"));
+    SN_GO(draw(p, file.s,
+               &(struct sn_logo){.title = d->names[i],
+                                 .subtitle = subtitle.s,
+                                 .y_label = "contribution",
+                                 .letters = d->alphabet->letters,
+                                 .n_letters = d->alphabet->channels,
+                                 .length = n,
+                                 .height = height,
+                                 .first = start}));
+done:
+    sn_str_free(&file);
+    sn_str_free(&subtitle);
+    free(height);
+    return rc;
+}
+
+static int draw_strongest(const struct sn_pictures *p) {
+    bool *drawn = sn_calloc((size_t)p->d->n, sizeof *drawn);
+    int rc = drawn ? 0 : SEQNET_ENOMEM;
+    for (int rank = 1; rc == 0 && rank <= p->n_logos && rank <= p->d->n; rank++) {
+        int64_t i = next_strongest(p, drawn);
+        drawn[i] = true;
+        rc = draw_sequence(p, i, rank);
+    }
+    free(drawn);
+    return rc;
+}
+
+int sn_pictures_write(const struct sn_pictures *p, int *motifs) {
+    struct sn_str logos = {0};
+    *motifs = 0;
+    int rc = sn_str_printf(&logos, "%s/logos", p->folder);
+    if (rc == 0) rc = sn_make_dir(logos.s);
+    if (rc == 0) rc = write_filters(p, motifs);
+    if (rc == 0) rc = draw_strongest(p);
+    sn_str_free(&logos);
+    return rc;
+}
