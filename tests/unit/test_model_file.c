@@ -346,7 +346,7 @@ START_TEST(lying_identity) {
            "tensors do not fit the architecture; conv1d/kernel has shape (4,4,3), expected (4,4,4)");
     refuse(&b, "\\\"filters\\\":3", "\\\"filters\\\":30000", E, "tensors do not fit the architecture");
     refuse(&b, "\\\"filters\\\":3", "\\\"filters\\\":\\\"tasks\\\"", E, "leaves tasks, length or activation open");
-    refuse(&b, "\\\"filters\\\":3", "\\\"filter\\\":3", E, "needs filters");
+    refuse(&b, "\\\"filters\\\":3", "\\\"filter\\\":3", E, "nearest: filters");
     refuse(&b, "\\\"conv1d/kernel\\\":", "\\\"conv1d/kernal\\\":", E, "crc32c of tensor \"conv1d/kernel\" is missing");
     refuse(&b, "\\\"conv1d/kernel\\\":\\\"", "\\\"conv1d/kernel\\\":\\\"z", E, "8 hexadecimal digits");
     refuse(&b, "\\\"tasks\\\":[", "\\\"tasks\\\":[\\\"more\\\",", SEQNET_EDATA, "2 outputs, but there are 3 names");
