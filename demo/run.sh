@@ -32,7 +32,7 @@ run train -m cnn --pos "$out/train.fa" -o "$out/rest.seqnet" --log "$out/train.t
 step "evaluate on test peaks and their shuffles"
 run evaluate "$out/rest.seqnet" --data "$peaks/test.tsv.gz" -o "$out/test.tsv"
 step "scan 505 kb of chromosome 22"
-run scan "$out/rest.seqnet" "$chr22/mini.fa.gz" --window 101 --fpr "$fpr" -o "$out/sites.bed"
+run scan "$out/rest.seqnet" "$chr22/mini.fa.gz" --fpr "$fpr" -o "$out/sites.bed"
 sites=$(grep -c -v '^#' "$out/sites.bed" || true)
 step "explain the test peaks, then the sites called on chromosome 22"
 run explain "$out/rest.seqnet" "$out/test.fa" --motifs "$motifs" -o "$out/peaks"

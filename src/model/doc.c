@@ -188,7 +188,7 @@ int sn_doc_text(const struct sn_doc *d, const char *what, const char **out) {
 }
 
 int sn_doc_choice(const struct sn_doc *d, const char *what, const char *const *words, int *out) {
-    const char *word;
+    const char *word = "";
     int n = 0;
     SN_TRY(sn_doc_text(d, what, &word));
     for (; words[n]; n++) {

@@ -273,7 +273,7 @@ static int write_word(struct sn_outfile *f, const char *s) {
 
 /* Millionths that sum to a million; the largest entry takes what rounding left over. */
 static int write_row(struct sn_outfile *f, const double *p, int letters, const char *letter) {
-    int part[SN_MOTIF_LETTERS], sum = 0, largest = 0;
+    int part[SN_MOTIF_LETTERS] = {0}, sum = 0, largest = 0;
     for (int k = 0; k < letters; k++) {
         part[k] = (int)(p[k] * 1e6 + 0.5);
         sum += part[k];

@@ -152,19 +152,38 @@ struct sn_gemm_part {
     int64_t b_panel, b_ks;
 };
 
-/* Where rows [r0, r0+rows) find A: in place, or copied to ws where the strides would make the tile's loads evict each other. */
+/* Row where tile i of all begins: tiles differ by one row at most. */
+static int64_t SN_T(tile_row)(int64_t m, int64_t i) {
+    return i * m / ((m + SN_MR - 1) / SN_MR);
+}
+
+/* Where a block of tiles finds A: in place, or copied to ws where the strides would make the tile's loads evict each other. `tile`
+ * elements from tile to tile when they are of one size, else 0. */
 struct sn_gemm_a {
     const float *p;
-    int64_t rs, ks;
+    int64_t rs, ks, tile;
 };
-static struct sn_gemm_a SN_T(place_a)(const struct sn_gemm_part *q, int64_t r0, int64_t rows) {
+
+/* A tile of A, whose rows are adjacent, row of k after row of k. `more`: SN_MR rows may be read, a copy of one size is fast. */
+static void SN_T(copy_a_tile)(const float *restrict a, int64_t ks, int64_t rows, bool more, int64_t k, float *restrict dst) {
+    if (more || rows == SN_MR)
+        for (int64_t t = 0; t < k; t++) memcpy(dst + t * SN_MR, a + t * ks, SN_MR * sizeof *dst);
+    else
+        for (int64_t t = 0; t < k; t++) memcpy(dst + t * SN_MR, a + t * ks, (size_t)rows * sizeof *dst);
+}
+
+static struct sn_gemm_a SN_T(place_a)(const struct sn_gemm_part *q, int64_t i0, int64_t i1) {
     const struct sn_gemm *g = q->g;
-    const struct sn_gemm_a v = {g->a + r0 * g->a_rs + q->k0 * g->a_cs, g->a_rs, g->a_cs};
+    const int64_t r0 = SN_T(tile_row)(g->m, i0), rows = SN_T(tile_row)(g->m, i1) - r0;
+    const struct sn_gemm_a v = {g->a + r0 * g->a_rs + q->k0 * g->a_cs, g->a_rs, g->a_cs, 0};
     float *dst = ((struct sn_gemm_ws *)g->ws)->a;
     if (q->n <= SN_NR || rows == 1 || (v.ks == 1 && v.rs * (int64_t)sizeof *dst % SN_ALIAS_BYTES)) return v;
     if (v.rs == 1) {
-        for (int64_t t = 0; t < q->k; t++) memcpy(dst + t * rows, v.p + t * v.ks, (size_t)rows * sizeof *dst);
-        return (struct sn_gemm_a){dst, 1, rows};
+        for (int64_t i = i0; i < i1; i++) {
+            const int64_t lo = SN_T(tile_row)(g->m, i), hi = SN_T(tile_row)(g->m, i + 1);
+            SN_T(copy_a_tile)(v.p + lo - r0, v.ks, hi - lo, lo + SN_MR <= g->m, q->k, dst + (i - i0) * SN_MR * q->k);
+        }
+        return (struct sn_gemm_a){dst, 1, SN_MR, SN_MR * q->k};
     }
     for (int64_t r = 0; r < rows; r++) {
         if (v.ks == 1)
@@ -172,22 +191,17 @@ static struct sn_gemm_a SN_T(place_a)(const struct sn_gemm_part *q, int64_t r0, 
         else
             for (int64_t t = 0; t < q->k; t++) dst[r * SN_A_STRIDE + t] = v.p[r * v.rs + t * v.ks];
     }
-    return (struct sn_gemm_a){dst, SN_A_STRIDE, 1};
-}
-
-/* Row where tile i of all begins: tiles differ by one row at most. */
-static int64_t SN_T(tile_row)(int64_t m, int64_t i) {
-    return i * m / ((m + SN_MR - 1) / SN_MR);
+    return (struct sn_gemm_a){dst, SN_A_STRIDE, 1, 0};
 }
 
 /* Tiles [i0, i1) of rows times every panel of the part. */
 static void SN_T(gemm_rows)(const struct sn_gemm_part *q, int64_t i0, int64_t i1) {
     const struct sn_gemm *g = q->g;
     const int64_t m = g->m, up = SN_T(tile_row)(m, i0);
-    const struct sn_gemm_a a = SN_T(place_a)(q, up, SN_T(tile_row)(m, i1) - up);
+    const struct sn_gemm_a a = SN_T(place_a)(q, i0, i1);
     const struct sn_gemm_start s = SN_T(gemm_start)(g, q->k0);
-    struct sn_gemm_tile t = {
-        .k = q->k, .a_rs = a.rs, .a_ks = a.ks, .b_panel = q->b_panel, .b_ks = q->b_ks, .start_rs = s.rs, .c_rs = g->c_rs};
+    struct sn_gemm_tile t = {.k = q->k, .a_rs = a.rs, .a_ks = a.ks, .b_panel = q->b_panel, .b_ks = q->b_ks, .start_rs = s.rs};
+    t.c_rs = g->c_rs;
     for (int64_t j = 0, step; j < q->n; j += step) {
         const int panels = m <= 3 ? SN_T(wide_tiles)[m - 1].panels : 1;
         const bool wide = panels > 1 && q->n - j >= panels * SN_NR;
@@ -196,7 +210,7 @@ static void SN_T(gemm_rows)(const struct sn_gemm_part *q, int64_t i0, int64_t i1
         t.cols = sn_imin(q->n - j, step);
         for (int64_t i = i0; i < i1; i++) {
             const int64_t lo = SN_T(tile_row)(m, i), rows = SN_T(tile_row)(m, i + 1) - lo;
-            t.a = a.p + (lo - up) * a.rs;
+            t.a = a.p + (a.tile ? (i - i0) * a.tile : (lo - up) * a.rs);
             t.start = s.p + lo * s.rs + (q->j + j) * s.cs;
             t.c = g->c + lo * g->c_rs + q->j + j;
             (wide ? SN_T(wide_tiles)[m - 1].fn : SN_T(tiles)[rows - 1][t.cols > SN_VEC])(&t);
