@@ -84,7 +84,8 @@ struct sn_model {
     float *target_mean, *target_sd; /* (n_tasks) or NULL: standardised regression */
     int64_t data_length; /* length of the training sequences (the longest), 0 = unknown: the window of a scan when the length is variable */
     bool shuffled_negatives;
-    int n_quantiles; /* calibration: scores of held-out background at the levels below, (n_tasks, n_quantiles) */
+    int n_quantiles; /* calibration: logits of held-out background (strands as the model combines them) at the levels below, (n_tasks,
+                        n_quantiles) */
     double *quantile_level;
     float *quantile;
     char *provenance; /* JSON object as text, free-form */

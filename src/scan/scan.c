@@ -456,9 +456,6 @@ static void warn(const struct sn_scanner *s) {
             sn_log(s->rt.sink, SN_LOG_WARN,
                    "%s was trained against shuffled sequences: its scores on a genome come out too high; train it with genomic negatives",
                    label(s->models[i]));
-    if (s->result.short_contigs > 0)
-        sn_log(s->rt.sink, SN_LOG_WARN, "%lld of %lld contigs are shorter than the window (%lld): centred and padded",
-               (long long)s->result.short_contigs, (long long)s->result.contigs, (long long)s->windows.size);
 }
 
 int sn_scanner_run(struct sn_scanner *s, const char *genome) {
@@ -476,13 +473,13 @@ int sn_scanner_run(struct sn_scanner *s, const char *genome) {
     SN_GO(sn_scan_writer_open(&writer, &wo, s->output));
     open = true;
     for (int i = 0; i < 3; i++) SN_GO(sn_scan_batch_create(&s->windows, s->batch, BATCH_BYTES, &batches[i]));
+    warn(s);
     SN_GO(run_batches(s, reader, &writer, batches));
     open = false;
     SN_GO(sn_scan_writer_commit(&writer));
     s->result.bases = writer.bases;
     s->result.sites = writer.sites;
     s->result.seconds = sn_time_wall() - begin;
-    warn(s);
 done:
     if (open) sn_scan_writer_abort(&writer);
     for (int i = 0; i < 3; i++) sn_scan_batch_free(&batches[i]);

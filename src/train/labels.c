@@ -237,11 +237,11 @@ int sn_label_stats_apply(const struct sn_label_stats *s, struct sn_model *m) {
 
 /* ---- targets of a batch -------------------------------------------------------------------------------------------------------------- */
 
-int64_t sn_targets_fill(const struct sn_model *m, const struct sn_dataset *d, const int64_t *ids, int n, int head, int at, sn_real *out) {
+int64_t sn_targets_fill(const struct sn_model *m, const float *targets, const int64_t *ids, int n, int head, int at, sn_real *out) {
     int width = sn_head_width(m->arch->graph, head);
     int64_t observed = 0;
     for (int i = 0; i < n; i++) {
-        const float *row = d->targets + ids[i] * d->n_tasks + at;
+        const float *row = targets + (ids ? ids[i] : i) * m->n_tasks + at;
         int seen = 0;
         for (int t = 0; t < width; t++) {
             sn_real v = row[t];

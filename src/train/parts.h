@@ -47,9 +47,9 @@ void sn_label_stats_free(struct sn_label_stats *s);
 int sn_label_stats_apply(const struct sn_label_stats *s, struct sn_model *m);
 /* SEQNET_EDATA unless the rows hold what a metric of this kind of data needs: both classes, two classes, two different numbers. */
 int sn_labels_check(const struct sn_rows *r, const char *what, const struct sn_sink *sink);
-/* Targets of n rows for the head whose `width` tasks begin at `at`, as its loss wants them (standardised), into out (n, width). Returns how
- * many are observed: cells, or whole rows for classes. */
-int64_t sn_targets_fill(const struct sn_model *m, const struct sn_dataset *d, const int64_t *ids, int n, int head, int at, sn_real *out);
+/* Targets of n rows (row i is targets + ids[i]*T; ids NULL: i) for the head whose `width` tasks begin at `at`, as its loss wants them
+ * (standardised), into out (n, width). Returns how many are observed: cells, or whole rows for classes. */
+int64_t sn_targets_fill(const struct sn_model *m, const float *targets, const int64_t *ids, int n, int head, int at, sn_real *out);
 int sn_head_width(const struct sn_graph *g, int head);
 
 /* ---- optimizer.c ------------------------------------------------------------------------------------------------------------------- */

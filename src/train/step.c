@@ -123,7 +123,7 @@ static int run_losses(struct batch *b, struct sn_step_result *out) {
     struct sn_step *s = b->s;
     const struct sn_graph *g = s->model->arch->graph;
     for (int h = 0, at = 0; h < g->n_heads; at += sn_head_width(g, h++)) {
-        double seen = (double)sn_targets_fill(s->model, b->d, b->ids, b->n, h, at, s->targets);
+        double seen = (double)sn_targets_fill(s->model, b->d->targets, b->ids, b->n, h, at, s->targets);
         SN_TRY(s->comm->tree_sum(s->comm->self, &seen, 1));
         struct sn_targets t = {.t = s->targets, .cw = s->labels->cw ? s->labels->cw + 2 * at : NULL, .denominator = seen > 0 ? seen : 1};
         SN_TRY(sn_session_loss(s->session, h, &t, true, &out->loss));

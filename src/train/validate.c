@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "train/loss.h"
 #include "train/parts.h"
 
 #define LOSS_ROWS 256
@@ -89,63 +90,6 @@ done:
     return rc;
 }
 
-/* ---- loss ------------------------------------------------------------------------------------------------------------------------------
- */
-
-struct losses {
-    const struct sn_model *m;
-    const struct sn_label_stats *labels;
-    const struct sn_rows *rows;
-    const float *logits;
-    sn_real *z, *t; /* (LOSS_ROWS, T) */
-    double loss;
-};
-
-/* One head's loss over all rows, in their order: mean over the observed targets. */
-static double head_loss(struct losses *l, const struct sn_kernels *k, int head, int at) {
-    const struct sn_graph *g = l->m->arch->graph;
-    int width = sn_head_width(g, head);
-    sn_real loss[LOSS_ROWS];
-    struct sn_loss a = {.kind = g->heads[head].loss, .tasks = width, .z_row = width, .z = l->z, .t = l->t, .scale = 1, .loss = loss};
-    a.cw = l->labels->cw ? l->labels->cw + 2 * at : NULL;
-    double sum = 0;
-    int64_t seen = 0;
-    for (int64_t i = 0; i < l->rows->n; i += a.n) {
-        a.n = l->rows->n - i < LOSS_ROWS ? (int)(l->rows->n - i) : LOSS_ROWS;
-        seen += sn_targets_fill(l->m, l->rows->d, l->rows->ids + i, a.n, head, at, l->t);
-        for (int r = 0; r < a.n; r++)
-            for (int t = 0; t < width; t++) l->z[r * width + t] = l->logits[(i + r) * l->m->n_tasks + at + t];
-        k->loss(&a);
-        for (int r = 0; r < a.n; r++) sum += loss[r];
-    }
-    return seen > 0 ? g->heads[head].weight * sum / (double)seen : 0;
-}
-
-/* On the host, by the portable kernels: the loss that chooses the best epoch has the same bits on every machine. */
-static int loss_tile(void *arg, int tile, int worker) {
-    struct losses *l = arg;
-    const struct sn_graph *g = l->m->arch->graph;
-    struct sn_kernels k;
-    (void)tile, (void)worker;
-    SN_SYM(sn_kernels_ref)(&k);
-    for (int h = 0, at = 0; h < g->n_heads; at += sn_head_width(g, h++)) l->loss += head_loss(l, &k, h, at);
-    return 0;
-}
-
-static int loss_of(struct losses *l, double *out) {
-    size_t cells = (size_t)LOSS_ROWS * (size_t)l->m->n_tasks;
-    int rc = 0;
-    l->z = sn_calloc(cells, sizeof *l->z);
-    l->t = sn_calloc(cells, sizeof *l->t);
-    if (!l->z || !l->t) SN_GO(SEQNET_ENOMEM);
-    SN_GO(sn_pool_run(NULL, 1, 1, loss_tile, l));
-    *out = l->loss;
-done:
-    free(l->z);
-    free(l->t);
-    return rc;
-}
-
 /* ---- metrics ---------------------------------------------------------------------------------------------------------------------------
  */
 
@@ -173,12 +117,11 @@ int sn_validate(const struct sn_runtime *rt, struct sn_model *m, const struct sn
                 struct sn_validation *out) {
     size_t cells = (size_t)rows->n * (size_t)m->n_tasks;
     float *logits = sn_calloc(cells, sizeof *logits), *scores = sn_calloc(cells, sizeof *scores);
-    struct losses l = {.m = m, .labels = labels, .rows = rows, .logits = logits};
     int rc = 0;
     *out = (struct sn_validation){0};
     if (!logits || !scores) SN_GO(SEQNET_ENOMEM);
     SN_GO(sn_score_rows(rt, m, sn_fill_row, rows, rows->n, sn_rows_longest(rows), logits, scores));
-    SN_GO(loss_of(&l, &out->loss));
+    SN_GO(sn_mean_loss(m, logits, rows->d->targets, rows->ids, rows->n, labels->cw, &out->loss));
     SN_GO(measure(m, rows, scores, out));
 done:
     free(logits);

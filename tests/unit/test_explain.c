@@ -775,6 +775,29 @@ START_TEST(filters) {
 }
 END_TEST
 
+/* Windows that reach over a contig's ends: what is outside is not written. */
+START_TEST(track_is_clipped) {
+    struct sn_dataset *d;
+    struct sn_outfile *f;
+    static const float c[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    char *text;
+    size_t n;
+    ck_ok(sn_dataset_create(sn_alphabet_find("dna"), &d));
+    for (int i = 0; i < 2; i++) {
+        struct sn_interval at = {sn_dataset_chrom(d, "c"), (int8_t)(i ? -1 : 1), i ? 8 : -2, i ? 12 : 2};
+        ck_ok(sn_dataset_add(d, NULL, codes, 4, &at, NULL));
+    }
+    d->chrom_length[0] = 10;
+    ck_ok(sn_outfile_open(temp_path("t"), &f));
+    ck_ok(sn_track_write(d, c, f));
+    ck_ok(sn_outfile_commit(f));
+    ck_ok(sn_read_file(temp_path("t"), 1000, &text, &n));
+    ck_assert_str_eq(text, "c\t0\t1\t3\nc\t1\t2\t4\nc\t8\t9\t8\nc\t9\t10\t7\n");
+    free(text);
+    sn_dataset_free(d);
+}
+END_TEST
+
 static bool canceled(void *self) {
     (void)self;
     return true;
@@ -830,6 +853,7 @@ int main(void) {
     tcase_add_test(t, bad_input);
     tcase_add_test(t, folder);
     tcase_add_test(t, filters);
+    tcase_add_test(t, track_is_clipped);
     tcase_add_test(t, folder_fails);
     suite_add_tcase(s, t);
     return unit_run(s);

@@ -279,7 +279,6 @@ START_TEST(track) {
             ck_assert_int_eq(r.contigs, CONTIGS);
             ck_assert_int_eq(r.short_contigs, 3);
             ck_assert_int_eq(r.bases, 333 + 20 + 7 + 19 + 21 + 1 + 120);
-            ck_assert_ptr_nonnull(strstr(last_warning, "3 of 7 contigs are shorter"));
         }
         sn_model_unref(m);
     }
@@ -494,7 +493,6 @@ START_TEST(false_positive_rate) {
     ck_assert_double_eq_tol(scan(&rt, &m, 1, &o, fa).expected_false_per_mb, 0.1 * 1e6 / 5, 1e-6);
     m->shuffled_negatives = true;
     last_warning[0] = '\0';
-    o.region = "c0"; /* no short contig to warn of */
     scan(&rt, &m, 1, &o, fa);
     ck_assert_ptr_nonnull(strstr(last_warning, "come out too high"));
     struct sn_model *two[2] = {m, m};

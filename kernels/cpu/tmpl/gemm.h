@@ -25,6 +25,7 @@
 #define SN_PACK_COLS 512             /* columns of B packed at a time */
 #define SN_PACK_ROWS (2 * SN_MR)     /* up to so many rows a B with b_cs = 1 is read where it lies */
 #define SN_A_STRIDE (SN_KBLOCK + 16) /* from row to row of a packed A: rows fall into different cache sets */
+#define SN_COPY_PANELS 8             /* up to so many panels A is read where it lies */
 #define SN_LINE 16                   /* floats in a cache line */
 #define SN_ALIAS_BYTES 4096          /* addresses so far apart share a set of the first level cache */
 
@@ -177,7 +178,7 @@ static struct sn_gemm_a SN_T(place_a)(const struct sn_gemm_part *q, int64_t i0, 
     const int64_t r0 = SN_T(tile_row)(g->m, i0), rows = SN_T(tile_row)(g->m, i1) - r0;
     const struct sn_gemm_a v = {g->a + r0 * g->a_rs + q->k0 * g->a_cs, g->a_rs, g->a_cs, 0};
     float *dst = ((struct sn_gemm_ws *)g->ws)->a;
-    if (q->n <= SN_NR || rows == 1 || (v.ks == 1 && v.rs * (int64_t)sizeof *dst % SN_ALIAS_BYTES)) return v;
+    if (q->n <= SN_COPY_PANELS * SN_NR || rows == 1 || (v.ks == 1 && v.rs * (int64_t)sizeof *dst % SN_ALIAS_BYTES)) return v;
     if (v.rs == 1) {
         for (int64_t i = i0; i < i1; i++) {
             const int64_t lo = SN_T(tile_row)(g->m, i), hi = SN_T(tile_row)(g->m, i + 1);
