@@ -25,6 +25,8 @@ struct args {
     int quiet, verbose, help, version;
     const char **inputs; /* what is no option */
     int n_inputs;
+    const char **said; /* the arguments that decide what comes out: all but options marked `outside` */
+    int n_said;
 };
 
 /* ---- options.c: the table -------------------------------------------------------------------------------------------------------------
@@ -46,6 +48,7 @@ struct option {
     const char *unit;         /* what stands for the value in the help; NULL = by type */
     const char *unset;        /* what an option that is not given means, where its default is no plain value */
     const char *help;
+    bool outside; /* decides where, how fast or how loud, not what comes out: not told in outputs, which must not differ by it */
 };
 extern const struct option options[];
 extern const int n_options;
@@ -89,7 +92,7 @@ int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Names the command in all lines that follow. */
 void select_command(const struct command *c, const struct args *a);
 /* Runs a command between its first and last line. */
-int run_command(const struct command *c, struct args *a, int argc, char **argv);
+int run_command(const struct command *c, struct args *a);
 /* Makes the context and prints the first line. Every command begins with it. */
 int begin(const struct args *a, seqnet_ctx **ctx);
 /* Says why the library failed. Returns the exit code: 128 + n after a signal. */

@@ -38,17 +38,18 @@ static int run_named(int argc, char **argv) {
     args_defaults(&a);
     select_command(c, &a);
     a.inputs = calloc((size_t)argc, sizeof *a.inputs);
-    if (!a.inputs) return EXIT_FAILED;
-    int code = EXIT_USAGE;
-    if (parse_args(c, argc - 2, argv + 2, &a)) {
+    a.said = calloc((size_t)argc, sizeof *a.said);
+    int code = a.inputs && a.said ? EXIT_USAGE : EXIT_FAILED;
+    if (code == EXIT_USAGE && parse_args(c, argc - 2, argv + 2, &a)) {
         if (a.version)
             code = print_version();
         else if (a.help)
             print_command_help(c, stdout), code = EXIT_DONE;
         else
-            code = run_command(c, &a, argc, argv);
+            code = run_command(c, &a);
     }
     free(a.inputs);
+    free(a.said);
     return code;
 }
 

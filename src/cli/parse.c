@@ -126,6 +126,7 @@ struct parser {
     char **argv;
     struct args *a;
     bool *seen; /* (n_options) */
+    const struct option *last;
 };
 
 /* An argument that looks like an option is not taken for a value; --name=value takes anything. */
@@ -141,6 +142,7 @@ static bool apply(struct parser *p, const struct option *o, const char *value) {
         return false;
     }
     p->seen[o - options] = true;
+    p->last = o;
     if (o->type == OPT_FLAG && value) {
         usage_error("--%s: takes no value, got '%s'", o->name, value);
         return false;
@@ -175,13 +177,16 @@ bool parse_args(const struct command *c, int argc, char **argv, struct args *a) 
     bool seen[128] = {false}, plain = false;
     struct parser p = {.c = c, .argc = argc, .argv = argv, .a = a, .seen = seen};
     while (p.at < argc && !a->help && !a->version) {
+        int from = p.at;
         const char *arg = argv[p.at++];
+        p.last = NULL;
         if (plain || arg[0] != '-' || !arg[1])
             a->inputs[a->n_inputs++] = arg;
         else if (strcmp(arg, "--") == 0)
             plain = true;
         else if (!(arg[1] == '-' ? parse_long(&p, arg) : parse_short(&p, arg)))
             return false;
+        while (from < p.at && !(p.last && p.last->outside)) a->said[a->n_said++] = argv[from++];
     }
     return true;
 }

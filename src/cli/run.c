@@ -69,25 +69,32 @@ int failed(int rc) {
 
 /* ---- a run ---- */
 
-/* Arguments as a shell would take them. */
-static char *join_command_line(int argc, char **argv) {
-    size_t need = 1, n = 0;
-    for (int i = 0; i < argc; i++) need += 4 * strlen(argv[i]) + 4;
+/* One argument as a shell would take it, at s; returns how many bytes. s has room for 4 a byte and 2 more. */
+static size_t quote(const char *arg, char *s) {
+    bool plain = arg[0] && strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=+@%") == strlen(arg);
+    size_t n = 0;
+    if (!plain) s[n++] = '\'';
+    for (const char *p = arg; *p; p++) {
+        if (*p == '\'') {
+            memcpy(s + n, "'\\'", 3);
+            n += 3;
+        }
+        s[n++] = *p;
+    }
+    if (!plain) s[n++] = '\'';
+    return n;
+}
+
+/* The command as outputs tell it. */
+static char *join_command_line(const struct command *c, const struct args *a) {
+    size_t need = strlen(c->name) + 16, n = 0;
+    for (int i = 0; i < a->n_said; i++) need += 4 * strlen(a->said[i]) + 4;
     char *s = malloc(need);
     if (!s) return NULL;
-    for (int i = 0; i < argc; i++) {
-        const char *arg = i == 0 ? "seqnet" : argv[i];
-        bool plain = arg[0] && strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=+@%") == strlen(arg);
-        if (i) s[n++] = ' ';
-        if (!plain) s[n++] = '\'';
-        for (const char *p = arg; *p; p++) {
-            if (*p == '\'') {
-                memcpy(s + n, "'\\'", 3);
-                n += 3;
-            }
-            s[n++] = *p;
-        }
-        if (!plain) s[n++] = '\'';
+    n = (size_t)sprintf(s, "seqnet %s", c->name);
+    for (int i = 0; i < a->n_said; i++) {
+        s[n++] = ' ';
+        n += quote(a->said[i], s + n);
     }
     s[n] = '\0';
     return s;
@@ -135,13 +142,13 @@ void select_command(const struct command *c, const struct args *a) {
     display_setup(c->name, a->quiet, a->verbose);
 }
 
-int run_command(const struct command *c, struct args *a, int argc, char **argv) {
+int run_command(const struct command *c, struct args *a) {
     select_command(c, a);
     if (a->n_inputs < c->min_inputs)
         return usage_error("expected %s%d input%s, got %d: seqnet %s %s", c->min_inputs > 1 ? "at least " : "", c->min_inputs,
                            c->min_inputs == 1 ? "" : "s", a->n_inputs, c->name, c->usage);
     if (c->min_inputs == 0 && a->n_inputs > 0) return usage_error("unexpected argument '%s'", a->inputs[0]);
-    run.line = join_command_line(argc, argv);
+    run.line = join_command_line(c, a);
     if (!run.line) {
         say("out of memory");
         return EXIT_FAILED;

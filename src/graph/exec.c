@@ -29,7 +29,8 @@ static struct sn_t3 view(const struct sn_exec *x, int buffer, int node, int r0, 
     const struct sn_session *se = x->s;
     t.len = gradient && pair_rows(x) ? se->pair_len + (size_t)node * (size_t)x->plan->o.max_pairs + r0
                                      : se->len + (size_t)node * (size_t)x->plan->o.max_rows + r0;
-    if (buffer < 0) return t;
+    const struct sn_buffer *b = buffer < 0 ? NULL : &x->plan->buffers[buffer];
+    if (!b || (b->local && r0 < x->base_row)) return t; /* none, or gone: a tile's own memory holds its rows only */
     int64_t row;
     t.p = (sn_real *)address(x, buffer, r0, &row);
     t.row = row / (int64_t)sizeof(sn_real);

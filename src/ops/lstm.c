@@ -139,7 +139,6 @@ static struct sn_lstm_fwd forward_args(struct sn_exec *x, const struct sn_node *
                             .reverse = is_reverse(nd, d),
                             .last_only = !nd->p[P_SEQUENCES].i,
                             .keep_pre = mode == SN_ATTRIBUTE,
-                            .y = half(sn_x_out(x, nd, t->r0), nd, d),
                             .ws = sn_x_ws(x, t->worker)};
     a.xp = (struct sn_t3){.ld = 4 * units, .ch = 4 * units, .len = sn_x_in(x, nd, 0, t->r0).len};
     if (mode == SN_INFER) {
@@ -162,6 +161,7 @@ static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_
         const char *packed = direction_weights(x, nd, d, &p);
         struct sn_lstm_fwd a = forward_args(x, nd, t, d);
         a.u = packed + p.u;
+        a.y = half(sn_x_out(x, nd, t->r0), nd, d);
         sn_rows_gemm(x, &(struct sn_rows_gemm){.n = a.n,
                                                .a = sn_x_in(x, nd, 0, t->r0),
                                                .c = a.xp,

@@ -2,8 +2,8 @@
 """Same bits from the program: training (digest), scan, explain and predict must not depend on threads, batch, instruction set or fusion.
 usage: bits.py SEQNET
 
-For each net the whole path runs once as reference, then once for every variant that this machine allows, and every byte is compared, but
-for the lines that tell the command. SEQNET_OTHER: a second program, such as one made by another compiler, that must agree, too."""
+For each net the whole path runs once as reference, then once for every variant that this machine allows, and every byte is compared.
+SEQNET_OTHER: a second program, such as one made by another compiler, that must agree, too."""
 import os
 import pathlib
 import random
@@ -69,13 +69,9 @@ def variants(program):
 
 
 def contents(path):
-    """A file, or all files of a folder, without the lines that tell the command."""
+    """A file, or all files of a folder, byte by byte."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    out = {}
-    for p in files:
-        lines = p.read_bytes().split(b"\n")
-        out[str(p.relative_to(path))] = b"\n".join(s for s in lines if not s.startswith((b"# command:", b"command\t")))
-    return out
+    return {str(p.relative_to(path)): p.read_bytes() for p in files}
 
 
 def results(d, net, data, variant):

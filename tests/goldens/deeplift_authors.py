@@ -42,7 +42,8 @@ def read_keras(folder):
             length = length or c.get("batch_input_shape", [None, None])[1]
             if word == "Conv1D":
                 assert c["dilation_rate"] == [1] and c["activation"] == "linear" and c["use_bias"]
-                one = {"conv1d": {"filters": c["filters"], "kernel_size": c["kernel_size"][0], "strides": c["strides"][0], "padding": c["padding"]}}
+                one = {"conv1d": {"filters": c["filters"], "kernel_size": c["kernel_size"][0], "strides": c["strides"][0],
+                                  "padding": c["padding"]}}
             elif word == "AveragePooling1D":
                 one = {"average_pooling1d": {"pool_size": c["pool_size"][0], "strides": c["strides"][0], "padding": c["padding"]}}
             elif word == "Dense":

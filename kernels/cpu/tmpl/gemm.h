@@ -21,13 +21,15 @@
 #define SN_NR (SN_NV * SN_VEC) /* columns of a panel */
 #define SN_MAX_PANELS 4        /* panels side by side when there are few rows */
 #define SN_ZEROS (SN_MAX_PANELS * SN_NR)
-#define SN_ROW_PANELS 8              /* tiles in a block of rows: its part of A stays in the second level cache */
-#define SN_PACK_COLS 512             /* columns of B packed at a time */
-#define SN_PACK_ROWS (2 * SN_MR)     /* up to so many rows a B with b_cs = 1 is read where it lies */
-#define SN_A_STRIDE (SN_KBLOCK + 16) /* from row to row of a packed A: rows fall into different cache sets */
-#define SN_COPY_PANELS 8             /* up to so many panels A is read where it lies */
-#define SN_LINE 16                   /* floats in a cache line */
-#define SN_ALIAS_BYTES 4096          /* addresses so far apart share a set of the first level cache */
+#define SN_ROW_PANELS 8                              /* tiles in a block of rows: its part of A stays in the second level cache */
+#define SN_PACK_COLS 512                             /* columns of B packed at a time */
+#define SN_PACK_ROWS (2 * SN_MR)                     /* up to so many rows a B with b_cs = 1 is read where it lies, */
+#define SN_PACK_ROWS_ALIGNED (SN_ROW_PANELS * SN_MR) /* or so many if its rows keep their alignment */
+#define SN_A_STRIDE (SN_KBLOCK + 16)                 /* from row to row of a packed A: rows fall into different cache sets */
+#define SN_COPY_PANELS 8                             /* up to so many panels a transposed A is read where it lies */
+#define SN_LINE 16                                   /* floats in a cache line */
+#define SN_ALIAS_BYTES 4096                          /* addresses so far apart share a set of the first level cache, */
+#define SN_WAYS 8                                    /* which has so many lines */
 
 #include "cpu/tmpl/panel.h"
 
@@ -178,7 +180,8 @@ static struct sn_gemm_a SN_T(place_a)(const struct sn_gemm_part *q, int64_t i0, 
     const int64_t r0 = SN_T(tile_row)(g->m, i0), rows = SN_T(tile_row)(g->m, i1) - r0;
     const struct sn_gemm_a v = {g->a + r0 * g->a_rs + q->k0 * g->a_cs, g->a_rs, g->a_cs, 0};
     float *dst = ((struct sn_gemm_ws *)g->ws)->a;
-    if (q->n <= SN_COPY_PANELS * SN_NR || rows == 1 || (v.ks == 1 && v.rs * (int64_t)sizeof *dst % SN_ALIAS_BYTES)) return v;
+    const bool rows_alias = SN_MR > SN_WAYS && v.rs * (int64_t)sizeof *dst % SN_ALIAS_BYTES == 0;
+    if (q->n <= SN_NR || rows == 1 || (v.ks == 1 && !rows_alias) || (v.rs == 1 && q->n <= SN_COPY_PANELS * SN_NR)) return v;
     if (v.rs == 1) {
         for (int64_t i = i0; i < i1; i++) {
             const int64_t lo = SN_T(tile_row)(g->m, i), hi = SN_T(tile_row)(g->m, i + 1);
@@ -245,7 +248,7 @@ static void SN_T(gemm)(const struct sn_gemm *g) {
         return;
     }
     if (g->m < 1) return;
-    const bool in_place = !g->packed_b && g->b_cs == 1 && g->m <= SN_PACK_ROWS;
+    const bool in_place = !g->packed_b && g->b_cs == 1 && g->m <= (g->b_rs % SN_LINE ? SN_PACK_ROWS : SN_PACK_ROWS_ALIGNED);
     int64_t j = 0;
     if (in_place || g->packed_b) {
         j = g->packed_b ? g->n : g->n / SN_NR * SN_NR;
