@@ -183,13 +183,12 @@ static int draw_sequence(const struct sn_pictures *p, int64_t i, int rank) {
     const float *c = p->x->contribution + d->offset[i];
     int64_t len = sn_dataset_len(d, i), start = logo_start(c, len), n = len < LOGO_POSITIONS ? len : LOGO_POSITIONS;
     struct sn_str file = {0}, subtitle = {0};
-    char a[32], b[32];
     int rc = 0;
     float *height = sn_calloc((size_t)n * (size_t)d->alphabet->channels, sizeof *height);
     if (!height) SN_GO(SEQNET_ENOMEM);
     letter_heights(d->alphabet, d->codes + d->offset[i] + start, c + start, n, height);
     SN_GO(sn_explainer_target(p->e, &subtitle));
-    SN_GO(sn_str_printf(&subtitle, " %s, mean of references %s", sn_format_f32(p->x->output[i], a), sn_format_f32(p->x->expected[i], b)));
+    SN_GO(sn_str_printf(&subtitle, " %.3g, mean of references %.3g", (double)p->x->output[i], (double)p->x->expected[i]));
     SN_GO(sn_str_printf(&file, "logos/sequence_%03d_", rank));
     SN_GO(add_plain(&file, d->names[i]));
     SN_GO(sn_str_puts(&file, ".svg"));

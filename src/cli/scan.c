@@ -10,7 +10,7 @@ static void report(const seqnet_scanner *s) {
     note("%lld contigs, %lld bases, %lld windows", (long long)r.contigs, (long long)r.bases, (long long)r.windows);
     if (r.short_contigs > 0) note("%lld contigs are shorter than the window and were padded", (long long)r.short_contigs);
     if (!isnan(r.threshold)) note("%lld sites at a score of %s or more", (long long)r.sites, seqnet_format_double(r.threshold, level));
-    if (!isnan(r.threshold) && !isnan(r.expected_false_per_mb)) note("expected false calls: %.3g per Mb", r.expected_false_per_mb);
+    if (!isnan(r.threshold) && !isnan(r.expected_false_per_mb)) note("expected false calls: %.3g windows per Mb", r.expected_false_per_mb);
     set_rate(r.seconds > 0 ? (double)r.bases / r.seconds / 1e6 : 0, "Mb");
 }
 

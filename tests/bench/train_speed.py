@@ -133,8 +133,8 @@ def main():
                 ours, theirs = [], []
                 for _ in range(a.repeats):
                     ours.append(run_seqnet(seqnet, name, threads, d))
-                    out = subprocess.run([sys.executable, __file__, "--torch", name, str(threads)], env=env, check=True, capture_output=True)
-                    theirs.append(json.loads(out.stdout))
+                    torch = [sys.executable, __file__, "--torch", name, str(threads)]
+                    theirs.append(json.loads(subprocess.run(torch, env=env, check=True, capture_output=True).stdout))
                 version = theirs[-1]["version"]
                 w, t = median(ours, "wall"), median(theirs, "wall")
                 c, u = median(ours, "cpu"), median(theirs, "cpu")
