@@ -35,7 +35,7 @@ static int alloc_device(struct sn_plan *p) {
     struct sn_backend *b = p->backend;
     void *v;
     p->params_bytes = params;
-    p->borrowed = b->host_memory && p->o.mode != SN_TRAIN;
+    p->borrowed = b->host_memory && (p->o.mode != SN_TRAIN || p->o.borrow);
     if (!p->borrowed) {
         SN_TRY(b->alloc(b, params, &v));
         p->params = v;
@@ -130,7 +130,7 @@ int sn_plan_prepare(struct sn_plan *p, struct sn_pool *pool) {
 
 int sn_plan_set_params(struct sn_plan *p, const sn_real *params) {
     if (p->borrowed)
-        p->params = (sn_real *)params; /* only training writes to it */
+        p->params = (sn_real *)params; /* only training writes to it, when told so */
     else
         p->backend->upload(p->backend, p->params, params, p->params_bytes);
     return sn_plan_prepare(p, NULL);
@@ -138,7 +138,7 @@ int sn_plan_set_params(struct sn_plan *p, const sn_real *params) {
 
 int sn_plan_get_params(const struct sn_plan *p, sn_real *params) {
     if (!p->params) return sn_error(SEQNET_EINVAL, "the plan has no parameters yet");
-    p->backend->download(p->backend, params, p->params, p->params_bytes);
+    if (params != p->params) p->backend->download(p->backend, params, p->params, p->params_bytes);
     return 0;
 }
 

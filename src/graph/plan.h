@@ -31,6 +31,7 @@ struct sn_plan_options {
     bool var;            /* rows may be shorter than max_len */
     bool values;         /* encode is fed with floats, convolutions run dense */
     bool through_output; /* attribute: seeds are on the heads' outputs, not their logits (target probability) */
+    bool borrow;         /* train: where tensors are ordinary memory, steps change the parameters where the caller has them */
     bool fuse;           /* SEQNET_FUSE=0 turns fusions off whatever this says */
     const uint8_t *sym;  /* (256) of the alphabet, see struct sn_codes */
     const sn_real *lut;  /* (256, channels) expansion of codes */
@@ -51,8 +52,8 @@ void sn_plan_memory(const struct sn_plan *p, struct sn_plan_memory *m);
 struct sn_str;
 int sn_plan_describe(const struct sn_plan *p, struct sn_str *s);
 
-/* Parameters, flat in the order of the graph. set uploads and prepares; outside training a backend of host memory borrows `params`, which
- * must then outlive the plan's use. */
+/* Parameters, flat in the order of the graph. set uploads and prepares; outside training, and with the option borrow, a backend of host
+ * memory borrows `params`, which must then outlive the plan's use. */
 int sn_plan_set_params(struct sn_plan *p, const sn_real *params);
 int sn_plan_get_params(const struct sn_plan *p, sn_real *params);
 /* Device pointers for the optimizer (train plans). After a step call sn_plan_prepare. */

@@ -66,7 +66,8 @@ static int other_tile(void *arg, int tile, int worker) {
     const struct job *j = arg;
     struct sn_session *s = j->s;
     const struct sn_item *it = &s->plan->items[j->stage->first];
-    struct sn_tile t = {.r1 = s->n, .o1 = node_of(s->plan, it)->out.ch, .leaf = tile, .worker = worker};
+    bool pairs = j->stage->reverse && s->plan->o.mode == SN_ATTRIBUTE;
+    struct sn_tile t = {.r1 = pairs ? s->n_pairs : s->n, .o1 = sn_item_channels(s->plan, it), .leaf = tile, .worker = worker};
     if (j->stage->split == SN_SPLIT_REDUCE) sn_leaf_rows(s->n, s->plan->o.leaves, tile, &t.r0, &t.r1);
     if (j->stage->split == SN_SPLIT_OUTPUT) {
         t.o0 = tile * it->block;
@@ -182,8 +183,7 @@ static int run_stage(struct sn_session *s, const struct sn_stage *st) {
         return sn_pool_run(s->pool, j.tiles, workers_for(s, work), sample_tile, &j);
     case SN_SPLIT_OUTPUT: {
         const struct sn_item *it = &p->items[st->first];
-        int64_t outputs = node_of(p, it)->out.ch;
-        return sn_pool_run(s->pool, (int)((outputs + it->block - 1) / it->block), workers_for(s, work), other_tile, &j);
+        return sn_pool_run(s->pool, (int)((sn_item_channels(p, it) + it->block - 1) / it->block), workers_for(s, work), other_tile, &j);
     }
     case SN_SPLIT_REDUCE:
         return sn_pool_run(s->pool, p->o.leaves, workers_for(s, work), other_tile, &j);

@@ -8,7 +8,8 @@
 
 #define PARTIALS_MAX (32u << 20) /* bytes of weight partials that one stage may hold; the rest is summed block by block */
 #define BLOCK_BYTES (1u << 20)   /* of all leaves of one block of an OUTPUT weight gradient */
-#define COLUMN_BYTES (1u << 18)  /* weights of one block of a forward pass by outputs */
+#define BLOCKS 8                 /* of a pass by blocks of channels, at least, where one has no more channels than */
+#define BLOCK_CHANNELS 512       /* packed at a time */
 #define TILE_BYTES (512u << 10)  /* values that one tile touches: half of a usual second-level cache */
 #define TILE_ROWS_MAX 16
 #define TILE_ROWS_SEQUENCE 32 /* recurrent steps read their weights once per tile */
@@ -123,10 +124,18 @@ bool sn_place_has_value(const struct sn_plan *p, int node) {
     return node > 0 || p->o.values || encode_wanted(p);
 }
 
-static int64_t column_block(const struct sn_plan *p, const struct sn_node *nd) {
-    int nr = p->backend->kernels.gemm_nr;
-    int64_t cols = (int64_t)(COLUMN_BYTES / sizeof(sn_real)) / nd->in[0].ch / nr * nr;
-    return cols < nr ? nr : cols;
+int64_t sn_item_channels(const struct sn_plan *p, const struct sn_item *it) {
+    const struct sn_node *nd = &p->graph->nodes[it->node];
+    return it->kind == SN_ITEM_FORWARD ? nd->out.ch : nd->in[0].ch;
+}
+
+/* By blocks of channels instead of rows where the op's weights are large. */
+static void split_channels(const struct sn_plan *p, struct sn_item *it) {
+    const struct sn_node *nd = &p->graph->nodes[it->node];
+    if (it->split != SN_SPLIT_SAMPLE || !nd->op->split_outputs || !nd->op->split_outputs(nd)) return;
+    int64_t nr = p->backend->kernels.gemm_nr, block = (sn_item_channels(p, it) / BLOCKS + nr - 1) / nr * nr;
+    it->split = SN_SPLIT_OUTPUT;
+    it->block = block < nr ? nr : block > BLOCK_CHANNELS ? BLOCK_CHANNELS : block;
 }
 
 static int forward_items(struct sn_plan *p) {
@@ -143,8 +152,7 @@ static int forward_items(struct sn_plan *p) {
                 .kind = SN_ITEM_FORWARD, .node = i, .chain = -1, .split = nd->op->forward[k].split, .run = nd->op->forward[k].run};
             bool batch_phase = it.split == SN_SPLIT_REDUCE || it.split == SN_SPLIT_ONCE;
             if (batch_phase && p->o.mode != SN_TRAIN) continue;
-            if (it.split == SN_SPLIT_SAMPLE && nd->op->split_outputs && nd->op->split_outputs(nd))
-                it.split = SN_SPLIT_OUTPUT, it.block = column_block(p, nd);
+            split_channels(p, &it);
             SN_TRY(add_item(p, it));
         }
     }
@@ -197,20 +205,20 @@ static bool input_needs(const struct sn_plan *p, const struct sn_node *nd) {
 static int attribute_item(struct sn_plan *p, const struct sn_node *nd) {
     if (nd->op->rule == SN_ATTR_NONE || !nd->op->attribute)
         return sn_error(SEQNET_ENOTSUP, "layer %s (%s) has no DeepLIFT Rescale rule", nd->name, nd->op->name);
-    return add_item(
-        p, (struct sn_item){.kind = SN_ITEM_ATTRIBUTE, .node = nd->id, .chain = -1, .split = SN_SPLIT_SAMPLE, .run = nd->op->attribute});
+    struct sn_item it = {.kind = SN_ITEM_ATTRIBUTE, .node = nd->id, .chain = -1, .split = SN_SPLIT_SAMPLE, .run = nd->op->attribute};
+    split_channels(p, &it);
+    return add_item(p, it);
 }
 
 static int backward_items(struct sn_plan *p, struct pending *q, const struct sn_node *nd) {
     const struct sn_place *pl = &p->place[nd->id];
     if (!input_needs(p, nd) && pl->keep.scratch == 0 && !(nd->op->flags & SN_OP_NO_ROW)) return 0;
     for (int k = 0; k < SN_MAX_PHASES && nd->op->backward[k].run; k++) {
-        if (nd->op->backward[k].split != SN_SPLIT_SAMPLE) SN_TRY(flush_pending(p, q));
-        SN_TRY(add_item(p, (struct sn_item){.kind = SN_ITEM_BACKWARD,
-                                            .node = nd->id,
-                                            .chain = -1,
-                                            .split = nd->op->backward[k].split,
-                                            .run = nd->op->backward[k].run}));
+        struct sn_item it = {
+            .kind = SN_ITEM_BACKWARD, .node = nd->id, .chain = -1, .split = nd->op->backward[k].split, .run = nd->op->backward[k].run};
+        split_channels(p, &it);
+        if (it.split != SN_SPLIT_SAMPLE) SN_TRY(flush_pending(p, q));
+        SN_TRY(add_item(p, it));
     }
     return 0;
 }

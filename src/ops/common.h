@@ -13,7 +13,9 @@ struct sn_rows_gemm {
     struct sn_t3 a, c;
     const int32_t *len;
     int64_t n_out;
-    const void *packed;
+    const void *packed; /* B, or NULL: b with its strides */
+    const sn_real *b;
+    int64_t b_rs, b_cs;
     const sn_real *bias;
     bool accumulate;
     void *ws;

@@ -1,8 +1,13 @@
-/* dense: y = x W + b over the channels; a vector, or each position of a sequence. Kernel (in, units). */
+/* dense: y = x W + b over the channels; a vector, or each position of a sequence. Kernel (in, units).
+ *
+ * Weights that would not stay in cache from tile to tile are read where they lie, by blocks of outputs (of inputs in the reverse pass) over
+ * all rows of the batch; smaller ones are packed once for all tiles. */
 #include "ops/common.h"
 
 enum { P_UNITS, P_BIAS, P_REG };
 enum { W_KERNEL, W_BIAS };
+
+#define SPLIT_WEIGHTS (1 << 18) /* more than a second-level cache holds */
 
 static const struct sn_param_desc params[] = {
     {.name = "units",
@@ -32,14 +37,20 @@ static void keep(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k)
     k->inputs = mode == SN_TRAIN;
 }
 
+static bool split_outputs(const struct sn_node *nd) {
+    return !nd->in[0].seq && nd->in[0].ch * nd->out.ch > SPLIT_WEIGHTS;
+}
+
 static void sizes(const struct sn_node *nd, enum sn_mode mode, const struct sn_kernels *k, int tile_rows, struct sn_sizes *s) {
     (void)tile_rows;
+    s->workspace = k->gemm_ws();
+    if (split_outputs(nd)) return;
     s->prepared = sn_pack_bytes(k, nd->in[0].ch, nd->out.ch);
     if (mode != SN_INFER) s->prepared += sn_pack_bytes(k, nd->out.ch, nd->in[0].ch);
-    s->workspace = k->gemm_ws();
 }
 
 static int prepare(struct sn_exec *x, const struct sn_node *nd, void *dst) {
+    if (split_outputs(nd)) return 0;
     const sn_real *w = sn_x_weight(x, nd, W_KERNEL);
     size_t used = sn_pack_weight(x, w, nd->in[0].ch, nd->out.ch, false, dst);
     if (sn_x_mode(x) != SN_INFER) sn_pack_weight(x, w, nd->in[0].ch, nd->out.ch, true, (char *)dst + used);
@@ -50,37 +61,33 @@ static double work(const struct sn_node *nd) {
     return (double)nd->in[0].len * (double)nd->in[0].ch * (double)nd->out.ch;
 }
 
-/* By blocks of outputs where the weights would not stay in cache from tile to tile. */
-static bool split_outputs(const struct sn_node *nd) {
-    return !nd->in[0].seq && nd->in[0].ch * nd->out.ch > (1 << 18);
-}
-
+/* Columns [t->o0, t->o1) of y. */
 static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    const struct sn_kernels *k = sn_x_kernels(x);
-    struct sn_t3 y = sn_x_out(x, nd, t->r0);
-    y.p += t->o0;
-    sn_rows_gemm(x, &(struct sn_rows_gemm){.n = t->r1 - t->r0,
-                                           .a = sn_x_in(x, nd, 0, t->r0),
-                                           .c = y,
-                                           .len = sn_x_out_len(x, nd, t->r0),
-                                           .n_out = t->o1 - t->o0,
-                                           .packed = (const char *)sn_x_prepared(x, nd) + k->gemm_pack_bytes(nd->in[0].ch, t->o0),
-                                           .bias = nd->p[P_BIAS].i ? sn_x_weight(x, nd, W_BIAS) + t->o0 : NULL,
-                                           .ws = sn_x_ws(x, t->worker)});
+    struct sn_rows_gemm g = {.n = t->r1 - t->r0, .a = sn_x_in(x, nd, 0, t->r0), .c = sn_x_out(x, nd, t->r0), .n_out = t->o1 - t->o0};
+    g.c.p += t->o0;
+    g.len = sn_x_out_len(x, nd, t->r0), g.ws = sn_x_ws(x, t->worker);
+    if (nd->p[P_BIAS].i) g.bias = sn_x_weight(x, nd, W_BIAS) + t->o0;
+    if (split_outputs(nd))
+        g.b = sn_x_weight(x, nd, W_KERNEL) + t->o0, g.b_rs = nd->out.ch, g.b_cs = 1;
+    else
+        g.packed = (const char *)sn_x_prepared(x, nd) + sn_x_kernels(x)->gemm_pack_bytes(nd->in[0].ch, t->o0);
+    sn_rows_gemm(x, &g);
     return 0;
 }
 
+/* Columns [t->o0, t->o1) of dx where the weights are split, else all. */
 static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    struct sn_t3 dx = sn_x_grad_in(x, nd, 0, t->r0);
-    if (!dx.p) return 0;
-    const char *packed = (const char *)sn_x_prepared(x, nd) + sn_pack_bytes(sn_x_kernels(x), nd->in[0].ch, nd->out.ch);
-    sn_rows_gemm(x, &(struct sn_rows_gemm){.n = t->r1 - t->r0,
-                                           .a = sn_x_grad_out(x, nd, t->r0),
-                                           .c = dx,
-                                           .len = sn_x_grad_out_len(x, nd, t->r0),
-                                           .n_out = nd->in[0].ch,
-                                           .packed = packed,
-                                           .ws = sn_x_ws(x, t->worker)});
+    struct sn_rows_gemm g = {.n = t->r1 - t->r0, .a = sn_x_grad_out(x, nd, t->r0), .c = sn_x_grad_in(x, nd, 0, t->r0)};
+    if (!g.c.p) return 0;
+    g.len = sn_x_grad_out_len(x, nd, t->r0), g.ws = sn_x_ws(x, t->worker);
+    if (split_outputs(nd)) {
+        g.b = sn_x_weight(x, nd, W_KERNEL) + t->o0 * nd->out.ch, g.b_rs = 1, g.b_cs = nd->out.ch;
+        g.n_out = t->o1 - t->o0, g.c.p += t->o0;
+    } else {
+        g.packed = (const char *)sn_x_prepared(x, nd) + sn_pack_bytes(sn_x_kernels(x), nd->in[0].ch, nd->out.ch);
+        g.n_out = nd->in[0].ch;
+    }
+    sn_rows_gemm(x, &g);
     return 0;
 }
 

@@ -143,8 +143,7 @@ struct sn_op {
     int (*prepare)(struct sn_exec *x, const struct sn_node *nd, void *dst); /* NULL: nothing */
     double (*work)(const struct sn_node *nd); /* multiply-adds per row, forward; NULL: elements of the output */
 
-    /* Outputs of an OUTPUT phase and the multiple at which its blocks start; NULL: the op has no such phase. With it, a forward phase
-     * marked OUTPUT runs by blocks of outputs when split_outputs says so (large weights), else by rows. */
+    /* Large weights: SAMPLE phases run as OUTPUT phases, by blocks of the output's channels forward and of the input's in reverse. */
     bool (*split_outputs)(const struct sn_node *nd);
     struct sn_phase forward[SN_MAX_PHASES];  /* infer and attribute use the phases that are SAMPLE or OUTPUT only */
     struct sn_phase backward[SN_MAX_PHASES]; /* data gradients (assign) */

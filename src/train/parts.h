@@ -78,8 +78,8 @@ void sn_step_free(struct sn_step *s);
 /* Rows from..from+n-1 of `rows` at step `step` (augmentation, dropout). SEQNET_ENUM when loss or gradient is not finite. */
 int sn_step_run(struct sn_step *s, const struct sn_rows *rows, int64_t from, int n, int64_t step, double learning_rate,
                 struct sn_step_result *out);
-/* Downloads the weights. */
-int sn_step_params(struct sn_step *s, sn_real *params);
+/* Brings the model's weights up to date. */
+int sn_step_params(struct sn_step *s);
 /* SEQNET_ENUM: `what` is not finite, with the first layer whose weights or values are not, in the last batch or on `rows` (may be NULL; not
  * longer than those announced). */
 int sn_step_not_finite(struct sn_step *s, const struct sn_rows *rows, const char *what, double value);
@@ -117,6 +117,14 @@ int sn_validate(const struct sn_runtime *rt, struct sn_model *m, const struct sn
                 struct sn_validation *out);
 /* The one figure that is shown while training: "auroc", "accuracy" or "pearson"; NaN when undefined. */
 double sn_headline(enum sn_task_kind kind, const struct sn_validation *v, const char **name);
+
+/* ---- best.c: the best epoch's weights, out of the way ------------------------------------------------------------------------------- */
+
+struct sn_best;
+int sn_best_create(int64_t n_params, struct sn_best **out);
+void sn_best_free(struct sn_best *b);
+int sn_best_keep(struct sn_best *b, const sn_real *params); /* SEQNET_ENOMEM */
+int sn_best_restore(struct sn_best *b, sn_real *params);    /* after a keep; SEQNET_EIO */
 
 /* ---- calibrate.c ------------------------------------------------------------------------------------------------------------------- */
 

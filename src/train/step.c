@@ -39,6 +39,7 @@ static int make_plan(struct sn_step *s, int64_t longest, uint64_t seed) {
     struct sn_plan_options o;
     sn_arch_plan_options(a, SN_TRAIN, longest, s->max_rows, &o);
     o.seed = seed;
+    o.borrow = true;
     s->width = o.max_len;
     s->var = o.var;
     SN_TRY(sn_plan_create(a->graph, s->rt->backend, &o, &s->plan));
@@ -86,8 +87,8 @@ void sn_step_free(struct sn_step *s) {
     free(s);
 }
 
-int sn_step_params(struct sn_step *s, sn_real *params) {
-    return sn_plan_get_params(s->plan, params);
+int sn_step_params(struct sn_step *s) {
+    return sn_plan_get_params(s->plan, s->model->params);
 }
 
 /* ---- a batch ------------------------------------------------------------------------------------------------------------------------- */

@@ -29,9 +29,9 @@ struct sn_trainer {
     struct sn_epoch *epochs;
     size_t n_epochs, cap_epochs;
     int64_t all_epochs, batch, steps_per_epoch, steps;
-    int best; /* index into epochs or -1 */
-    sn_real *best_params;
-    double stop_loss; /* early stopping: what has to be undercut */
+    int best;             /* index into epochs or -1 */
+    struct sn_best *kept; /* its weights */
+    double stop_loss;     /* early stopping: what has to be undercut */
     int waited;
     double initial_loss, train_seconds, began;
     int64_t started;
@@ -57,8 +57,7 @@ static int make_model(struct sn_trainer *t, struct sn_arch **arch) {
     t->model->shuffled_negatives = d->shuffled_negatives;
     t->model->data_length = sn_rows_longest(&t->train);
     SN_TRY(sn_label_stats_apply(&t->labels, t->model));
-    t->best_params = sn_calloc((size_t)t->model->arch->graph->n_params, sizeof *t->best_params);
-    return t->best_params ? 0 : SEQNET_ENOMEM;
+    return sn_best_create(t->model->arch->graph->n_params, &t->kept);
 }
 
 static int make_step(struct sn_trainer *t) {
@@ -124,7 +123,7 @@ void sn_trainer_free(struct sn_trainer *t) {
     sn_model_unref(t->model);
     free(t->order);
     free(t->epochs);
-    free(t->best_params);
+    sn_best_free(t->kept);
     free(t->command);
     free(t->checkpoint);
     free(t);
@@ -228,17 +227,18 @@ static int run_steps(struct sn_trainer *t, struct sn_epoch *e) {
     return 0;
 }
 
-static void keep_if_best(struct sn_trainer *t) {
+static int keep_if_best(struct sn_trainer *t) {
     const struct sn_epoch *e = &t->epochs[t->n_epochs - 1];
     if (t->best < 0 || e->valid.loss < t->epochs[t->best].valid.loss) {
+        SN_TRY(sn_best_keep(t->kept, t->model->params));
         t->best = (int)t->n_epochs - 1;
-        memcpy(t->best_params, t->model->params, (size_t)n_params(t) * sizeof *t->best_params);
     }
     t->waited++;
     if (e->valid.loss < t->stop_loss - t->model->arch->training.min_delta) {
         t->stop_loss = e->valid.loss;
         t->waited = 0;
     }
+    return 0;
 }
 
 static int write_checkpoint(struct sn_trainer *t) {
@@ -256,7 +256,7 @@ static int run_epoch(struct sn_trainer *t) {
     sn_stream_permute(&s, t->order, t->train.n);
     SN_TRY(run_steps(t, &e));
     double trained = sn_time_wall() - before;
-    SN_TRY(sn_step_params(t->step, t->model->params));
+    SN_TRY(sn_step_params(t->step));
     SN_TRY(sn_validate(&t->rt, t->model, &t->labels, &t->valid, &e.valid));
     if (!isfinite(e.valid.loss))
         return sn_error_prefix(sn_step_not_finite(t->step, &t->valid, "validation loss", e.valid.loss), "epoch %d, step %lld", e.epoch,
@@ -269,7 +269,7 @@ static int run_epoch(struct sn_trainer *t) {
     SN_TRY(sn_grow(&v, &t->cap_epochs, t->n_epochs + 1, sizeof *t->epochs));
     t->epochs = v;
     t->epochs[t->n_epochs++] = e;
-    keep_if_best(t);
+    SN_TRY(keep_if_best(t));
     tell_epoch(t, &e);
     SN_TRY(sn_train_log_epoch(t->log, &e));
     return write_checkpoint(t);
@@ -314,7 +314,8 @@ int sn_trainer_run(struct sn_trainer *t, struct sn_model **out) {
     t->started = (int64_t)time(NULL);
     t->began = sn_time_wall();
     int rc = run_epochs(t);
-    if (t->best >= 0) memcpy(t->model->params, t->best_params, (size_t)n_params(t) * sizeof *t->best_params);
+    int back = t->best >= 0 ? sn_best_restore(t->kept, t->model->params) : 0;
+    if (back < 0) return back;
     if (rc == 0) rc = calibrate(t);
     if (rc == 0) return give_best(t, &t->calibration, out);
     char *why = sn_strdup(sn_error_text()); /* the message of what went wrong first */

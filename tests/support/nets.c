@@ -10,6 +10,9 @@ const struct net nets[] = {
     {"dense", "[flatten: {}, dense: {units: 3}]", "mean_squared_error", 3, 5, 5, true},
     {"dense_positions", "[dense: {units: 5, activation: tanh}, global_average_pooling1d: {}, dense: {units: 2}]", "mean_squared_error", 2,
      0, 9, true},
+    {"dense_large", /* weights that are used by blocks of channels */
+     "[flatten: {}, dense: {units: 520, activation: tanh}, dense: {units: 530, activation: tanh}, dense: {units: 2}]", "mean_squared_error",
+     2, 6, 6, true},
     {"conv_valid",
      "[conv1d: {filters: 3, kernel_size: 4, activation: tanh}, conv1d: {filters: 2, kernel_size: 3, activation: sigmoid}, "
      "global_average_pooling1d: {}, dense: {units: 1, activation: sigmoid}]",
