@@ -62,11 +62,14 @@ sn_real *sn_plan_grads(struct sn_plan *p);
 int sn_plan_prepare(struct sn_plan *p, struct sn_pool *pool);
 struct sn_backend *sn_plan_backend(const struct sn_plan *p);
 
-/* One batch of input. codes row-major with code_row bytes from row to row; len NULL = all max_len. values: with plan option values. */
+/* One batch of input. codes row-major with code_row bytes from row to row, or fill, which writes the codes of one row, as many as it is
+ * long, and is called once for each row, by the worker that computes it; len NULL = all max_len. values: with plan option values. */
 struct sn_batch {
     int n;
     const uint8_t *codes;
     int64_t code_row;
+    void (*fill)(const void *filler, int row, uint8_t *codes);
+    const void *filler;
     const sn_real *values; /* (n, max_len, channels) */
     const int32_t *len;
     const int64_t *ids; /* global sample ids, for dropout; NULL = 0.. */

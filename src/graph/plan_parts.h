@@ -88,6 +88,9 @@ struct sn_session {
     /* batch in device memory, host copies of the lengths */
     uint8_t *codes;
     size_t codes_row;
+    uint8_t *row_codes;                                        /* host, one row */
+    void (*fill)(const void *filler, int row, uint8_t *codes); /* the next forward pass's first stage calls it; NULL: codes are there */
+    const void *filler;
     int32_t *len, *pair_len;           /* (n_nodes, max_rows), (n_nodes, max_pairs) */
     int32_t *host_len, *host_pair_len; /* the same on the host */
     int32_t *row_len;                  /* scratch (n_nodes) */

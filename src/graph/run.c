@@ -53,6 +53,7 @@ static int sample_tile(void *arg, int tile, int worker) {
     struct sn_tile t = {.worker = worker};
     sn_tile_rows(pairs ? s->n_pairs : s->n, j->tiles, tile, &t.r0, &t.r1);
     struct sn_exec x = {.plan = s->plan, .s = s, .worker = worker, .base_row = t.r0};
+    for (int r = t.r0; s->fill && j->stage == s->plan->stages && r < t.r1; r++) s->fill(s->filler, r, s->codes + (size_t)r * s->codes_row);
     for (int i = j->stage->first; i < j->stage->first + j->stage->n; i++) {
         const struct sn_item *it = &s->plan->items[i];
         t.o1 = node_of(s->plan, it)->out.ch;

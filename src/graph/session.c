@@ -56,7 +56,8 @@ static int alloc_host(struct sn_session *s) {
     s->row_len = sn_calloc(nodes, sizeof *s->row_len);
     s->host_ids = sn_calloc(rows, sizeof *s->host_ids);
     s->host_loss = sn_calloc(rows, sizeof *s->host_loss);
-    return s->host_len && s->host_pair_len && s->row_len && s->host_ids && s->host_loss ? 0 : SEQNET_ENOMEM;
+    s->row_codes = sn_calloc((size_t)p->o.max_len, 1);
+    return s->row_codes && s->host_len && s->host_pair_len && s->row_len && s->host_ids && s->host_loss ? 0 : SEQNET_ENOMEM;
 }
 
 int sn_session_create(struct sn_plan *p, struct sn_pool *pool, struct sn_session **out) {
@@ -95,6 +96,7 @@ void sn_session_free(struct sn_session *s) {
     free(s->row_len);
     free(s->host_ids);
     free(s->host_loss);
+    free(s->row_codes);
     free(s);
 }
 
@@ -122,6 +124,19 @@ static void upload_values(struct sn_session *s, const struct sn_batch *b) {
         p->backend->upload(p->backend, s->act + bf->offset + (size_t)i * bf->row_bytes, (const char *)b->values + (size_t)i * bytes, bytes);
 }
 
+/* Codes of a batch that is filled row by row: in the first stage, when its tiles are rows and the memory is ours to write. */
+static void take_filler(struct sn_session *s, const struct sn_batch *b) {
+    struct sn_backend *backend = s->plan->backend;
+    if (backend->host_memory && s->plan->stages[0].split == SN_SPLIT_SAMPLE) {
+        s->fill = b->fill, s->filler = b->filler;
+        return;
+    }
+    for (int i = 0; i < b->n; i++) {
+        b->fill(b->filler, i, s->row_codes);
+        backend->upload(backend, s->codes + (size_t)i * s->codes_row, s->row_codes, (size_t)s->host_len[i]);
+    }
+}
+
 int sn_session_set_batch(struct sn_session *s, const struct sn_batch *b, int64_t step) {
     const struct sn_plan *p = s->plan;
     s->ran = false;
@@ -133,6 +148,8 @@ int sn_session_set_batch(struct sn_session *s, const struct sn_batch *b, int64_t
     for (int i = 0; i < b->n; i++) s->host_ids[i] = b->ids ? b->ids[i] : i;
     p->backend->upload(p->backend, s->ids, s->host_ids, (size_t)b->n * sizeof *s->ids);
     if (p->o.values) upload_values(s, b);
+    s->fill = NULL;
+    if (b->fill) take_filler(s, b);
     for (int i = 0; i < b->n && b->codes; i++)
         p->backend->upload(p->backend, s->codes + (size_t)i * s->codes_row, b->codes + i * b->code_row, (size_t)s->host_len[i]);
     return 0;
@@ -141,6 +158,7 @@ int sn_session_set_batch(struct sn_session *s, const struct sn_batch *b, int64_t
 int sn_session_forward(struct sn_session *s, const struct sn_batch *b, int64_t step) {
     SN_TRY(sn_session_set_batch(s, b, step));
     SN_TRY(sn_run_stages(s, false));
+    s->fill = NULL;
     s->ran = true;
     return 0;
 }

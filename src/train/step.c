@@ -5,9 +5,6 @@
 #include "core/error.h"
 #include "train/parts.h"
 
-#define FILL_ROWS 16      /* rows that one tile writes */
-#define FILL_CODES 262144 /* codes that are worth waking a worker for */
-
 struct sn_step {
     const struct sn_runtime *rt;
     const struct sn_comm *comm;
@@ -20,7 +17,6 @@ struct sn_step {
     int max_rows;
     int64_t width; /* of a row of codes */
     bool var;
-    uint8_t *codes; /* (max_rows, width) */
     int32_t *len;
     sn_real *targets; /* (max_rows, widest head) */
 };
@@ -49,13 +45,9 @@ static int make_plan(struct sn_step *s, int64_t longest, uint64_t seed) {
 }
 
 static int make_batch(struct sn_step *s) {
-    size_t bytes;
-    if (!sn_mul_size((size_t)s->max_rows, (size_t)s->width, &bytes))
-        return sn_error(SEQNET_ENOMEM, "out of memory: a batch of %d rows", s->max_rows);
-    s->codes = sn_calloc(bytes, 1);
     s->len = sn_calloc((size_t)s->max_rows, sizeof *s->len);
     s->targets = sn_calloc((size_t)s->max_rows * (size_t)widest_head(s->model->arch->graph), sizeof *s->targets);
-    return s->codes && s->len && s->targets ? 0 : SEQNET_ENOMEM;
+    return s->len && s->targets ? 0 : SEQNET_ENOMEM;
 }
 
 int sn_step_create(const struct sn_runtime *rt, const struct sn_comm *comm, struct sn_model *model, const struct sn_label_stats *labels,
@@ -81,7 +73,6 @@ void sn_step_free(struct sn_step *s) {
     sn_optimizer_free(s->optimizer);
     sn_session_free(s->session);
     sn_plan_free(s->plan);
-    free(s->codes);
     free(s->len);
     free(s->targets);
     free(s);
@@ -101,22 +92,11 @@ struct batch {
     int64_t step;
 };
 
-static int fill_tile(void *arg, int tile, int worker) {
-    const struct batch *b = arg;
+/* A row is made by the worker that computes it. */
+static void fill_row(const void *filler, int row, uint8_t *codes) {
+    const struct batch *b = filler;
     struct sn_step *s = b->s;
-    (void)worker;
-    for (int i = tile * FILL_ROWS; i < b->n && i < (tile + 1) * FILL_ROWS; i++) {
-        int64_t width = s->var ? sn_dataset_len(b->d, b->ids[i]) : s->width;
-        sn_dataset_row(b->d, b->ids[i], &s->augment, b->step, width, s->codes + i * s->width);
-        s->len[i] = (int32_t)width;
-    }
-    return 0;
-}
-
-static int fill_codes(struct batch *b) {
-    int64_t most = 1 + b->n * b->s->width / FILL_CODES;
-    int workers = sn_pool_size(b->s->rt->pool);
-    return sn_pool_run(b->s->rt->pool, (b->n + FILL_ROWS - 1) / FILL_ROWS, most < workers ? (int)most : workers, fill_tile, b);
+    sn_dataset_row(b->d, b->ids[row], &s->augment, b->step, s->var ? s->len[row] : s->width, codes);
 }
 
 /* Losses of all heads and their gradients. A head without a target in the batch gets a zero gradient. */
@@ -135,8 +115,8 @@ static int run_losses(struct batch *b, struct sn_step_result *out) {
 
 static int forward(struct batch *b) {
     struct sn_step *s = b->s;
-    SN_TRY(fill_codes(b));
-    struct sn_batch in = {.n = b->n, .codes = s->codes, .code_row = s->width, .len = s->var ? s->len : NULL, .ids = b->ids};
+    for (int i = 0; s->var && i < b->n; i++) s->len[i] = (int32_t)sn_dataset_len(b->d, b->ids[i]);
+    struct sn_batch in = {.n = b->n, .fill = fill_row, .filler = b, .len = s->var ? s->len : NULL, .ids = b->ids};
     return sn_session_forward(s->session, &in, b->step);
 }
 

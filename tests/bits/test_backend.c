@@ -15,6 +15,7 @@
 struct setup {
     int isa, threads;
     bool guard, fuse, single_tile;
+    bool fill; /* codes come row by row */
 };
 
 /* All that a net computes, one after the other. */
@@ -56,8 +57,23 @@ static void data_close(struct data *d) {
     free(d->codes);
 }
 
-static void run_training(const struct net *n, const struct data *d, struct sn_plan *plan, struct sn_session *s, struct result *r) {
-    struct sn_batch b = {.n = ROWS, .codes = d->codes, .code_row = n->longest, .len = d->len};
+struct filler {
+    const struct data *d;
+    int64_t longest;
+};
+static void fill_row(const void *filler, int row, uint8_t *codes) {
+    const struct filler *f = filler;
+    memcpy(codes, f->d->codes + row * f->longest, (size_t)f->d->len[row]);
+}
+
+static void run_training(const struct net *n, const struct data *d, bool fill, struct sn_plan *plan, struct sn_session *s,
+                         struct result *r) {
+    struct filler f = {d, n->longest};
+    struct sn_batch b = {.n = ROWS, .len = d->len};
+    if (fill)
+        b.fill = fill_row, b.filler = &f;
+    else
+        b.codes = d->codes, b.code_row = n->longest;
     struct sn_targets t = {.t = d->targets, .denominator = d->seen};
     double loss = 0;
     ck_assert_msg(sn_session_forward(s, &b, 4) == 0, "%s: %s", n->name, seqnet_errmsg());
@@ -106,7 +122,7 @@ static void run_mode(const struct net *n, const struct data *d, const struct set
     ck_assert_msg(sn_plan_create(d->arch->graph, be, &o, &plan) == 0, "%s: %s", n->name, seqnet_errmsg());
     ck_assert_int_eq(sn_plan_set_params(plan, d->params), 0);
     ck_assert_int_eq(sn_session_create(plan, pool, &s), 0);
-    if (mode == SN_TRAIN) run_training(n, d, plan, s, r);
+    if (mode == SN_TRAIN) run_training(n, d, st->fill, plan, s, r);
     if (mode == SN_ATTRIBUTE) run_attribution(n, d, s, r);
     if (mode == SN_INFER) {
         struct sn_batch b = {.n = ROWS, .codes = d->codes, .code_row = n->longest, .len = d->len};
@@ -147,7 +163,7 @@ static int best_isa(void) {
 
 START_TEST(behind_a_guard) {
     struct setup plain = {.isa = best_isa(), .threads = 1, .fuse = true}, guarded = plain;
-    guarded.guard = true;
+    guarded.guard = guarded.fill = true;
     long before = guard_calls();
     compare(&nets[_i], &plain, &guarded, "guarded");
     ck_assert_int_gt(guard_calls(), before + 50);
@@ -163,6 +179,7 @@ END_TEST
 
 START_TEST(workers_and_tiles) {
     struct setup one = {.isa = best_isa(), .threads = 1, .fuse = true}, many = one;
+    many.fill = true;
     for (int i = 0; i < 3; i++) {
         many.threads = (int[]){2, 3, 8}[i];
         compare(&nets[_i], &one, &many, "more workers");

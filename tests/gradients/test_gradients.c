@@ -124,7 +124,7 @@ static void compare(struct problem *p, const char *what, sn_real *x, const sn_re
     double largest = 0, worst = 0;
     int64_t at = 0;
     for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)gradient[i]));
-    for (int64_t i = 0; i < n; i += n > MANY ? n / SOME : 1) {
+    for (int64_t i = 0; i<n; i += n> MANY ? n / SOME : 1) {
         sn_real old = x[i];
         x[i] = old + STEP;
         double up = loss_of(p, false);
