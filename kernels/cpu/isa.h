@@ -6,5 +6,6 @@
 
 void sn_kernels_avx2(struct sn_kernels *k);
 void sn_kernels_avx512(struct sn_kernels *k);
+void sn_kernels_neon(struct sn_kernels *k);
 
 #endif

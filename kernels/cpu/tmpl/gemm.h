@@ -4,7 +4,11 @@
  * row. B comes from panels of SN_NR columns (k-major, the last one padded with zeros) or, for few rows, straight from the caller; A is
  * broadcast from where it lies unless its strides would thrash the cache. Loops: columns (only when B is packed here), blocks of k, blocks
  * of rows, panels of B, tiles. None of these choices touches the operations of an element. */
+#if defined __aarch64__
+#include <arm_neon.h>
+#else
 #include <immintrin.h>
+#endif
 
 #include "cpu/tmpl/common.h"
 
@@ -12,6 +16,10 @@
 #define SN_MR 14
 #define SN_SET1(x) _mm512_set1_ps(x)
 #define SN_VFMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#elif defined __aarch64__
+#define SN_MR 12
+#define SN_SET1(x) vdupq_n_f32(x)
+#define SN_VFMA(a, b, c) vfmaq_f32(c, a, b)
 #else
 #define SN_MR 6
 #define SN_SET1(x) _mm256_set1_ps(x)
@@ -121,6 +129,8 @@ SN_INLINE void SN_T(tile_body)(const struct sn_gemm_tile *t, const int mr, const
 #define SN_TILE_ENTRY(mr) {SN_T(tile_##mr##_1_1), SN_T(tile_##mr##_1_2)},
 #if SN_MR == 14
 #define SN_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#elif SN_MR == 12
+#define SN_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 #else
 #define SN_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #endif
