@@ -79,9 +79,10 @@ struct sn_encode {
 
 /* ---- convolution ------------------------------------------------------------------------------------------------------------- */
 
-/* y[q,f] = bias[f] + sum_{t,c} x[q*stride - pad + t, c] w[t,c,f]; positions outside the row are 0. w is (k, cin, cout). */
+/* y[q,f] = bias[f] + sum_{t,c} x[q*stride - pad + t*dilation, c] w[t,c,f]; positions outside the row are 0. w is (k, cin, cout).
+ * dilation is 1 for adjacent taps; above 1 the stride is 1. */
 struct sn_conv {
-    int k, cin, cout, stride, pad;
+    int k, cin, cout, stride, pad, dilation;
 };
 /* Prepared weights; either destination may be NULL. fwd: conv_fwd_bytes, bwd: conv_bwd_bytes. */
 struct sn_conv_prepare {

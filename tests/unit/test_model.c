@@ -178,6 +178,10 @@ START_TEST(shapes_and_heads) {
     refuse(HEAD "layers:\n  - conv1d: {filters: 3, kernel_size: 101}\n  - flatten\n  - dense: {units: 1}\n", SEQNET_ESHAPE,
            "net.yaml:4: layer conv1d", NULL, NULL);
     refuse(HEAD "layers:\n  - conv1d: {filters: 3, kernel_size: 5}\n", SEQNET_ESHAPE, "net.yaml:4: layer conv1d", "96 positions", NULL);
+    refuse(HEAD "layers:\n  - conv1d: {filters: 3, kernel_size: 26, dilation_rate: 4}\n  - flatten\n  - dense: {units: 1}\n", SEQNET_ESHAPE,
+           "net.yaml:4: layer conv1d", "input has 100 positions, a window of 101", NULL);
+    refuse(HEAD "layers:\n  - conv1d: {filters: 3, kernel_size: 5, strides: 3, dilation_rate: 2}\n", SEQNET_ESHAPE,
+           "net.yaml:4: layer conv1d", "strides 3 and dilation_rate 2: one of them must be 1", NULL);
     refuse("name: t\ninput: {length: variable}\nlayers:\n  - flatten\n  - dense: {units: tasks}\n", SEQNET_ESHAPE,
            "net.yaml:4: layer flatten", "one length", NULL);
     refuse(HEAD
