@@ -331,7 +331,9 @@ struct sn_lstm_du {
 
 /* ---- batch normalisation ----------------------------------------------------------------------------------------------------- */
 
-/* part (2*ch + 1): per channel mean, then sum of squared differences, then the count, over all positions of the rows, in order. */
+/* part (2*ch + 1): per channel mean, then sum of squared differences, then the count, over all positions of the rows. Definition: positions
+ * row after row, in blocks of 64 that know no border of rows; of a block the mean (chain of sums / count), then one FMA chain of squared
+ * differences from it, then joined to what the blocks before gave, as bn_join does. */
 struct sn_bn_stats {
     int n;
     struct sn_t3 x;
@@ -344,7 +346,7 @@ struct sn_bn_join {
     const sn_real *b;
 };
 /* Training: stats (joined part) -> xhat = (x-mean)/sqrt(var+eps) with the biased variance, y = gamma xhat + beta.
- * Inference: stats NULL, mean and var given. */
+ * Inference: stats NULL, mean and var given. y = fma(x - mean, gamma * (1/sqrt(var+eps)), beta). */
 struct sn_bn_fwd {
     int n;
     struct sn_t3 x, y;
