@@ -79,9 +79,10 @@ struct sn_encode {
 
 /* ---- convolution ------------------------------------------------------------------------------------------------------------- */
 
-/* y[q,f] = bias[f] + sum_{t,c} x[q*stride - pad + t, c] w[t,c,f]; positions outside the row are 0. w is (k, cin, cout). */
+/* y[q,f] = bias[f] + sum_{t,c} x[q*stride - pad + t*dilation, c] w[t,c,f]; positions outside the row are 0. w is (k, cin, cout).
+ * dilation is 1 for adjacent taps; above 1 the stride is 1. */
 struct sn_conv {
-    int k, cin, cout, stride, pad;
+    int k, cin, cout, stride, pad, dilation;
 };
 /* Prepared weights; either destination may be NULL. fwd: conv_fwd_bytes, bwd: conv_bwd_bytes. */
 struct sn_conv_prepare {
@@ -331,7 +332,9 @@ struct sn_lstm_du {
 
 /* ---- batch normalisation ----------------------------------------------------------------------------------------------------- */
 
-/* part (2*ch + 1): per channel mean, then sum of squared differences, then the count, over all positions of the rows, in order. */
+/* part (2*ch + 1): per channel mean, then sum of squared differences, then the count, over all positions of the rows. Definition: positions
+ * row after row, in blocks of 64 that know no border of rows; of a block the mean (chain of sums / count), then one FMA chain of squared
+ * differences from it, then joined to what the blocks before gave, as bn_join does. */
 struct sn_bn_stats {
     int n;
     struct sn_t3 x;
@@ -344,7 +347,7 @@ struct sn_bn_join {
     const sn_real *b;
 };
 /* Training: stats (joined part) -> xhat = (x-mean)/sqrt(var+eps) with the biased variance, y = gamma xhat + beta.
- * Inference: stats NULL, mean and var given. */
+ * Inference: stats NULL, mean and var given. y = fma(x - mean, gamma * (1/sqrt(var+eps)), beta). */
 struct sn_bn_fwd {
     int n;
     struct sn_t3 x, y;

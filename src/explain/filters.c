@@ -18,7 +18,7 @@ struct layer {
     const struct sn_dataset *d;
     const struct sn_model *model;
     const struct sn_node *node; /* the convolution in the model */
-    int filters, size, stride, pad;
+    int filters, size, stride, pad, dilation;
     int64_t length, out_length; /* rows are padded to the longest sequence */
     int64_t every;              /* each every-th sequence is used */
     int rows;
@@ -44,6 +44,11 @@ struct worker {
 static int64_t param(const struct sn_node *nd, const char *name) {
     int i = sn_op_param_index(nd->op, name);
     return i < 0 ? 0 : nd->p[i].i;
+}
+
+/* Positions that a window covers. */
+static int64_t span(const struct sn_node *conv) {
+    return (param(conv, "kernel_size") - 1) * param(conv, "dilation_rate") + 1;
 }
 
 /* encode -> convolution -> flatten, whose output is all activations of a row. */
@@ -85,8 +90,9 @@ static int make_plan(struct layer *l) {
     l->out_length = conv->out.len;
     l->size = (int)param(conv, "kernel_size");
     l->stride = (int)param(conv, "strides");
+    l->dilation = (int)param(conv, "dilation_rate");
     /* zeros before the first base: what the windows reach beyond the row, half of it in front */
-    int64_t reach = (l->out_length - 1) * l->stride + l->size - l->length;
+    int64_t reach = (l->out_length - 1) * l->stride + span(conv) - l->length;
     l->pad = reach > 0 ? (int)(reach / 2) : 0;
     int64_t row_bytes = l->out_length * l->filters * (int64_t)sizeof(sn_real), rows = BATCH_BYTES / row_bytes;
     l->rows = rows < 1 ? 1 : rows > MAX_BATCH ? MAX_BATCH : (int)rows;
@@ -144,7 +150,7 @@ static void take_window(const struct layer *l, struct worker *w, const uint8_t *
         int64_t *counts = w->counts + (int64_t)f * l->size * channels;
         w->sites[f]++;
         for (int k = 0; k < l->size; k++)
-            for (int c = 0; c < channels; c++) counts[k * channels + c] += lut[codes[k] * channels + c] > 0;
+            for (int c = 0; c < channels; c++) counts[k * channels + c] += lut[codes[k * l->dilation] * channels + c] > 0;
     }
 }
 
@@ -153,9 +159,9 @@ static void take_row(const struct layer *l, struct worker *w, const uint8_t *cod
     const uint8_t *ambiguous = l->e->alphabet->ambiguous;
     for (int64_t q = 0; q < l->out_length; q++) {
         int64_t start = q * l->stride - l->pad;
-        if (start < 0 || start + l->size > len) continue;
+        if (start < 0 || start + (int64_t)(l->size - 1) * l->dilation >= len) continue;
         int clean = 1;
-        for (int k = 0; k < l->size; k++) clean &= !ambiguous[codes[start + k]];
+        for (int k = 0; k < l->size; k++) clean &= !ambiguous[codes[start + k * l->dilation]];
         if (clean) take_window(l, w, codes + start, values + q * l->filters);
     }
 }
@@ -205,7 +211,7 @@ static int run_passes(struct layer *l) {
 static int scan_layer(struct layer *l) {
     struct sn_explainer *e = l->e;
     l->length = sn_dataset_longest(l->d);
-    if (l->length < param(l->node, "kernel_size")) l->length = param(l->node, "kernel_size");
+    if (l->length < span(l->node)) l->length = span(l->node);
     SN_TRY(make_plan(l));
     double work = (double)l->d->n * (double)l->out_length * l->filters * l->size;
     l->every = work > MAX_WORK ? (int64_t)ceil(work / MAX_WORK) : 1;

@@ -1,8 +1,8 @@
-/* conv1d: y[q,f] = b[f] + sum_{t,c} x[q*stride - pad + t, c] w[t,c,f], cross-correlation, kernel (width, in, filters). Reading encode it
- * runs on the codes (tables of summed taps), else as a product of overlapping rows. */
+/* conv1d: y[q,f] = b[f] + sum_{t,c} x[q*stride - pad + t*dilation, c] w[t,c,f], cross-correlation, kernel (width, in, filters). Reading
+ * encode it runs on the codes (tables of summed taps), else as a product of overlapping rows. */
 #include "ops/common.h"
 
-enum { P_FILTERS, P_SIZE, P_STRIDE, P_PADDING, P_BIAS, P_REG };
+enum { P_FILTERS, P_SIZE, P_STRIDE, P_DILATION, P_PADDING, P_BIAS, P_REG };
 enum { W_KERNEL, W_BIAS };
 
 static const struct sn_param_desc params[] = {
@@ -15,6 +15,7 @@ static const struct sn_param_desc params[] = {
      .help = "number of filters, channels of the output"},
     {.name = "kernel_size", .type = SN_P_INT, .required = true, .min = 1, .max = 1 << 16, .help = "width of a filter in positions"},
     {.name = "strides", .type = SN_P_INT, .def = 1, .min = 1, .max = 1 << 16, .help = "positions from window to window"},
+    {.name = "dilation_rate", .type = SN_P_INT, .def = 1, .min = 1, .max = 1 << 16, .help = "positions from tap to tap of a filter"},
     {.name = "padding",
      .type = SN_P_ENUM,
      .choices = sn_padding_words,
@@ -24,18 +25,30 @@ static const struct sn_param_desc params[] = {
     {.name = NULL},
 };
 
+/* Positions from the first tap to the last, both included. */
+static int64_t span(const struct sn_node *nd) {
+    return (nd->p[P_SIZE].i - 1) * nd->p[P_DILATION].i + 1;
+}
+
 static struct sn_conv conv_shape(const struct sn_node *nd) {
-    int64_t size = nd->p[P_SIZE].i, stride = nd->p[P_STRIDE].i;
-    return (struct sn_conv){.k = (int)size,
+    int64_t stride = nd->p[P_STRIDE].i;
+    return (struct sn_conv){.k = (int)nd->p[P_SIZE].i,
                             .cin = (int)nd->in[0].ch,
                             .cout = (int)nd->out.ch,
                             .stride = (int)stride,
-                            .pad = (int)sn_window_pad(nd->in[0].len, size, stride, (int)nd->p[P_PADDING].i)};
+                            .pad = (int)sn_window_pad(nd->in[0].len, span(nd), stride, (int)nd->p[P_PADDING].i),
+                            .dilation = (int)nd->p[P_DILATION].i};
 }
 
 static int shape(struct sn_node *nd) {
     int64_t size = nd->p[P_SIZE].i, filters = nd->p[P_FILTERS].i;
-    SN_TRY(sn_window_shape(nd, size, nd->p[P_STRIDE].i, (int)nd->p[P_PADDING].i));
+    if (nd->p[P_STRIDE].i > 1 && nd->p[P_DILATION].i > 1)
+        return sn_error(SEQNET_ESHAPE, "strides %lld and dilation_rate %lld: one of them must be 1", (long long)nd->p[P_STRIDE].i,
+                        (long long)nd->p[P_DILATION].i);
+    if (span(nd) > INT32_MAX)
+        return sn_error(SEQNET_ESHAPE, "kernel_size %lld with dilation_rate %lld: a window of %lld positions is too long", (long long)size,
+                        (long long)nd->p[P_DILATION].i, (long long)span(nd));
+    SN_TRY(sn_window_shape(nd, span(nd), nd->p[P_STRIDE].i, (int)nd->p[P_PADDING].i));
     nd->out.ch = filters;
     struct sn_weight *w = sn_add_weight(nd, "kernel", size, nd->in[0].ch, SN_INIT_GLOROT_UNIFORM);
     w->rank = 3, w->shape[2] = filters;
@@ -46,7 +59,7 @@ static int shape(struct sn_node *nd) {
 }
 
 static int64_t out_len(const struct sn_node *nd, int64_t len) {
-    return sn_window_len(len, nd->p[P_SIZE].i, nd->p[P_STRIDE].i, (int)nd->p[P_PADDING].i);
+    return sn_window_len(len, span(nd), nd->p[P_STRIDE].i, (int)nd->p[P_PADDING].i);
 }
 
 static void keep(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k) {
@@ -135,8 +148,9 @@ static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const
 static struct sn_geometry geometry(const struct sn_node *nd) {
     struct sn_conv c = conv_shape(nd);
     int same = nd->p[P_PADDING].i == SN_PAD_SAME;
-    return (struct sn_geometry){
-        .kind = SN_GEO_WINDOW, .size = c.k, .stride = c.stride, .dilation = 1, .pad_left = c.pad, .pad_right = same ? c.k - 1 - c.pad : 0};
+    struct sn_geometry geo = {.kind = SN_GEO_WINDOW, .size = c.k, .stride = c.stride, .dilation = c.dilation, .pad_left = c.pad};
+    geo.pad_right = same ? (int)span(nd) - 1 - c.pad : 0;
+    return geo;
 }
 
 const struct sn_op sn_op_conv1d = {

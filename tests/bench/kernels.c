@@ -127,7 +127,7 @@ static void run_conv_bwd_filter(const struct sn_kernels *k, const void *args) {
 
 static void bench_conv(const struct bench *b, const char *model, int rows, int len, struct sn_conv s, bool same) {
     int32_t in[64], out[64];
-    const int out_len = same ? len : len - s.k + 1;
+    const int out_len = same ? len : len - (s.k - 1) * s.dilation;
     for (int i = 0; i < rows; i++) in[i] = len, out[i] = out_len;
     float *x = floats((int64_t)rows * len * s.cin), *y = floats((int64_t)rows * out_len * s.cout),
           *w = floats((int64_t)s.k * s.cin * s.cout);
@@ -214,13 +214,13 @@ static void bench_all(const struct bench *b) {
     bench_gemm(b, 320, 1280, 74, false, true);
     bench_gemm(b, 128, 576, 992, false, true);
     bench_gemm(b, 4096, 925, 64, false, true);
-    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0}, false);
-    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7}, true);
-    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5}, true);
-    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3}, true);
-    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0}, false);
-    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4}, true);
-    bench_conv(b, "dilated", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1}, true);
+    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0, 1}, false);
+    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7, 1}, true);
+    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5, 1}, true);
+    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3, 1}, true);
+    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0, 1}, false);
+    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4, 1}, true);
+    bench_conv(b, "dilated", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1, 1}, true);
     bench_lstm(b, 64, 75, 320);
     bench_lstm(b, 16, 75, 320);
     bench_lstm(b, 1, 75, 320);

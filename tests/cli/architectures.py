@@ -12,7 +12,7 @@ import zipfile
 
 LIMIT = 1e-5  # of the sum of absolute contributions
 ROWS, EXPLAINED, REFERENCES = 24, 3, 2
-LENGTHS = {"basset": 600, "danq": 1000, "deepsea": 1000}
+LENGTHS = {"basset": 600, "bpnet-like": 2114, "danq": 1000, "deepsea": 1000}
 
 
 def write_data(d, length):
@@ -47,7 +47,7 @@ def main():
     seqnet, models = pathlib.Path(sys.argv[1]).resolve(), sorted((pathlib.Path(sys.argv[2]) / "models").glob("*.yaml"))
     names, bad = sys.argv[3:], 0
     models = [m for m in models if not names or m.stem in names]
-    assert names or len(models) >= 7, models
+    assert names or len(models) >= 8, models
     print(f"1..{len(models)}")
     for i, yaml in enumerate(models, 1):
         with tempfile.TemporaryDirectory(prefix="seqnet-architectures-") as folder:

@@ -91,6 +91,17 @@ layers:
   - global_average_pooling1d: {}
   - dense: {units: 3, activation: softmax}
 """, "categorical_crossentropy"),
+    "dilated": ("""
+input: {length: 31}
+layers:
+  - conv1d: {filters: 6, kernel_size: 5, padding: same, activation: relu, name: x}
+  - conv1d: {filters: 6, kernel_size: 3, padding: same, dilation_rate: 2, activation: relu, name: y}
+  - add: {inputs: [x, y], name: s}
+  - conv1d: {filters: 5, kernel_size: 4, padding: same, dilation_rate: 3, activation: relu, name: z}
+  - conv1d: {filters: 4, kernel_size: 4, dilation_rate: 3, activation: tanh, name: v}
+  - global_average_pooling1d: {}
+  - dense: {units: 3, activation: sigmoid}
+""", "binary_crossentropy"),
 }
 BATCH = 13
 LR = 0.05
@@ -130,10 +141,11 @@ class Net:
         s = shp[0]
         if op == "conv1d":
             k, f, st = cfg["kernel_size"], cfg["filters"], cfg.get("strides", 1)
+            span = (k - 1) * cfg.get("dilation_rate", 1) + 1
             self.weight(name + "/kernel", rng, k, s[1], f)
             self.weight(name + "/bias", rng, f)
             same = cfg.get("padding") == "same"
-            return ((s[0] + st - 1) // st if same else (s[0] - k) // st + 1, f)
+            return ((s[0] + st - 1) // st if same else (s[0] - span) // st + 1, f)
         if op == "dense":
             self.weight(name + "/kernel", rng, s[-1], cfg["units"])
             self.weight(name + "/bias", rng, cfg["units"])
@@ -180,12 +192,13 @@ class Net:
     def step(self, op, name, cfg, xs, training):
         x, p = xs[0], self.params
         if op == "conv1d":
-            k, st = cfg["kernel_size"], cfg.get("strides", 1)
+            st, apart = cfg.get("strides", 1), cfg.get("dilation_rate", 1)
+            span = (cfg["kernel_size"] - 1) * apart + 1
             x = x.transpose(1, 2)
             if cfg.get("padding") == "same":
-                total = max(((x.shape[2] + st - 1) // st - 1) * st + k - x.shape[2], 0)
+                total = max(((x.shape[2] + st - 1) // st - 1) * st + span - x.shape[2], 0)
                 x = F.pad(x, (total // 2, total - total // 2))
-            return F.conv1d(x, p[name + "/kernel"].permute(2, 1, 0), p[name + "/bias"], stride=st).transpose(1, 2)
+            return F.conv1d(x, p[name + "/kernel"].permute(2, 1, 0), p[name + "/bias"], stride=st, dilation=apart).transpose(1, 2)
         if op == "dense":
             return x @ p[name + "/kernel"] + p[name + "/bias"]
         if op == "lstm":

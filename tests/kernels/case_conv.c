@@ -11,16 +11,18 @@ struct batch {
 };
 
 static bool next(struct kt *t, int i, struct batch *b) {
-    static const int ks[] = {1, 2, 3, 8, 19}, cins[] = {1, 3, 4, 16, 33}, couts[] = {1, 4, 16, 17, 33}, lens[] = {0, 1, 2, 7, 18, 40, 1100};
-    if (i >= 5 * 7 * 6) return false;
-    int k = ks[i % 5], longest = lens[i / 5 % 7];
+    static const int ks[] = {1, 2, 3, 8, 19}, cins[] = {1, 3, 4, 16, 33}, couts[] = {1, 4, 16, 17, 33}, lens[] = {0, 1, 2, 7, 18, 40, 1100},
+                     dilations[] = {2, 3, 8, 64};
+    if (i >= 5 * 7 * 10) return false;
+    int k = ks[i % 5], longest = lens[i / 5 % 7], apart = i < 5 * 7 * 6 ? 1 : dilations[(i / 35 + i) % 4];
     if (longest > 1000 && i >= 70) longest = 25; /* long rows a few times only */
-    b->s = (struct sn_conv){k, cins[(i / 5 + i) % 5], couts[(i / 25 + i / 3) % 5], 1 + i / 35 % 3, i / 2 % k};
-    kt_begin(t, "k %d cin %d cout %d stride %d pad %d len %d", k, b->s.cin, b->s.cout, b->s.stride, b->s.pad, longest);
+    b->s = (struct sn_conv){k, cins[(i / 5 + i) % 5], couts[(i / 25 + i / 3) % 5], apart > 1 ? 1 : 1 + i / 35 % 3, i / 2 % k, apart};
+    if (apart > 1) b->s.pad = i % 3 == 0 ? 0 : (k - 1) * apart / (i % 3);
+    kt_begin(t, "k %d cin %d cout %d stride %d pad %d dilation %d len %d", k, b->s.cin, b->s.cout, b->s.stride, b->s.pad, apart, longest);
     b->len = kt_lens(t, ROWS, longest);
     b->out = kt_bytes(t, ROWS * sizeof *b->out);
     for (int r = 0; r < ROWS; r++) {
-        int n = b->len[r] + 2 * b->s.pad - k;
+        int n = b->len[r] + 2 * b->s.pad - (k - 1) * apart - 1;
         b->out[r] = b->len[r] == 0 || n < 0 ? 0 : n / b->s.stride + 1;
     }
     size_t n = (size_t)k * (size_t)b->s.cin * (size_t)b->s.cout;
@@ -42,7 +44,7 @@ static bool next(struct kt *t, int i, struct batch *b) {
 
 /* Position that tap k of output q reads; -1: outside. */
 static int64_t place(const struct batch *b, int row, int64_t q, int k) {
-    int64_t p = q * b->s.stride - b->s.pad + k;
+    int64_t p = q * b->s.stride - b->s.pad + k * b->s.dilation;
     return p < b->len[row] ? p : -1;
 }
 
@@ -81,7 +83,7 @@ static void bits(struct kt *t) {
             for (int cut = 0; cut < 2 && len[1] > 0 && t->stable; cut++) {
                 if (cut && b.s.pad == 0 && len[1] > 1) { /* one output less: the others' windows still lie inside */
                     len[1]--;
-                    len[0] = (len[1] - 1) * b.s.stride + b.s.k;
+                    len[0] = (len[1] - 1) * b.s.stride + (b.s.k - 1) * b.s.dilation + 1;
                 }
                 struct sn_t3 x = b.x, y = kt_t3(t, 1, b.s.cout, len + 1, false);
                 x.p += i * b.x.row;
@@ -106,7 +108,7 @@ static void data_gradient(struct kt *t) {
                 for (int c = 0; c < b.s.cin; c++) {
                     double want = 0;
                     for (int k = 0; k < b.s.k; k++) {
-                        int64_t q = p + b.s.pad - k;
+                        int64_t q = p + b.s.pad - k * b.s.dilation;
                         if (q < 0 || q % b.s.stride || q / b.s.stride >= b.out[i]) continue;
                         for (int f = 0; f < b.s.cout; f++) want += (double)*kt_at(&dy, i, q / b.s.stride, f) * weight(&b, k, c, f);
                     }

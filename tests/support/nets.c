@@ -25,6 +25,11 @@ const struct net nets[] = {
      "[conv1d: {filters: 4, kernel_size: 6, padding: same, activation: tanh}, conv1d: {filters: 3, kernel_size: 3, padding: same, "
      "activation: tanh}, global_average_pooling1d: {}, dense: {units: 2, activation: sigmoid}]",
      "binary_crossentropy", 2, 0, 12, true},
+    {"conv_dilated",
+     "[conv1d: {filters: 4, kernel_size: 3, padding: same, activation: tanh, name: c}, conv1d: {filters: 4, kernel_size: 3, padding: same, "
+     "dilation_rate: 2, activation: tanh, name: d}, add: {inputs: [c, d]}, conv1d: {filters: 3, kernel_size: 4, dilation_rate: 3}, "
+     "global_average_pooling1d: {}, dense: {units: 2, activation: sigmoid}]",
+     "binary_crossentropy", 2, 0, 17, true},
     {"relu_max_pool",
      "[conv1d: {filters: 4, kernel_size: 5, padding: same, activation: relu}, max_pooling1d: {pool_size: 3}, conv1d: {filters: 3, "
      "kernel_size: 2, activation: relu}, global_max_pooling1d: {}, dense: {units: 1, activation: sigmoid}]",

@@ -178,6 +178,10 @@ START_TEST(shapes_and_heads) {
     refuse(HEAD "layers:\n  - conv1d: {filters: 3, kernel_size: 101}\n  - flatten\n  - dense: {units: 1}\n", SEQNET_ESHAPE,
            "net.yaml:4: layer conv1d", NULL, NULL);
     refuse(HEAD "layers:\n  - conv1d: {filters: 3, kernel_size: 5}\n", SEQNET_ESHAPE, "net.yaml:4: layer conv1d", "96 positions", NULL);
+    refuse(HEAD "layers:\n  - conv1d: {filters: 3, kernel_size: 26, dilation_rate: 4}\n  - flatten\n  - dense: {units: 1}\n", SEQNET_ESHAPE,
+           "net.yaml:4: layer conv1d", "input has 100 positions, a window of 101", NULL);
+    refuse(HEAD "layers:\n  - conv1d: {filters: 3, kernel_size: 5, strides: 3, dilation_rate: 2}\n", SEQNET_ESHAPE,
+           "net.yaml:4: layer conv1d", "strides 3 and dilation_rate 2: one of them must be 1", NULL);
     refuse("name: t\ninput: {length: variable}\nlayers:\n  - flatten\n  - dense: {units: tasks}\n", SEQNET_ESHAPE,
            "net.yaml:4: layer flatten", "one length", NULL);
     refuse(HEAD
@@ -373,10 +377,10 @@ static void same_nodes(const struct sn_graph *g, const struct sn_graph *h) {
     }
 }
 
-static const char *const shipped[] = {"cnn", "cnn-bilstm", "cnn-position", "deepbind", "deepsea", "basset", "danq"};
+static const char *const shipped[] = {"cnn", "cnn-bilstm", "cnn-position", "deepbind", "deepsea", "basset", "danq", "bpnet-like"};
 
 START_TEST(canonical_text) {
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         struct sn_arch *a = bound(shipped[i], SN_TASK_BINARY, 2, i == 2 ? 80 : 600), *b;
         struct sn_str one = {0}, two = {0};
         ck_assert_int_eq(sn_arch_to_json(a, &one), 0);
@@ -434,8 +438,9 @@ START_TEST(shipped_sizes) {
         {"danq", 919, (26 * 4 * 320 + 320) + 2 * (320 * 1280 + 320 * 1280 + 1280) + (75LL * 640 * 925 + 925) + 925 * 919 + 919},
         {"basset", 164,
          (19 * 4 * 300 + 300) + (11 * 300 * 200 + 200) + (7 * 200 * 200 + 200) + (2600LL * 1000 + 1000) + (1000 * 1000 + 1000) +
-             (1000 * 164 + 164) + 4 * (300 + 200 + 200 + 1000 + 1000)}};
-    for (int i = 0; i < 6; i++) {
+             (1000 * 164 + 164) + 4 * (300 + 200 + 200 + 1000 + 1000)},
+        {"bpnet-like", 1, (25 * 4 * 64 + 64) + 8 * (3 * 64 * 64 + 64) + 64 + 1}};
+    for (int i = 0; i < 7; i++) {
         struct sn_arch *a = bound(cases[i].name, SN_TASK_BINARY, cases[i].tasks, 101);
         ck_assert_msg(a->graph->n_params == cases[i].params, "%s: %lld, expected %lld", cases[i].name, (long long)a->graph->n_params,
                       (long long)cases[i].params);
@@ -444,6 +449,9 @@ START_TEST(shipped_sizes) {
     struct sn_arch *a = bound("cnn-position", SN_TASK_CLASSES, 3, 80);
     ck_assert_int_eq((int)a->graph->n_params, 2880 + 36928 + 640 * 64 + 64 + 64 * 3 + 3);
     ck_assert(a->length == 80 && a->strand == SN_STRAND_FORWARD && !a->training.reverse_complement && a->training.shift == 0);
+    sn_arch_free(a);
+    a = bound("bpnet-like", SN_TASK_NUMBER, 1, 2114);
+    ck_assert(a->length == 2114 && a->graph->receptive == 25 + 2 * (2 + 4 + 8 + 16 + 32 + 64 + 128 + 256));
     sn_arch_free(a);
     a = bound("cnn", SN_TASK_BINARY, 1, 101);
     ck_assert(a->length == SN_LENGTH_VARIABLE && a->strand == SN_STRAND_AVERAGE && a->training.learning_rate == 0.004 &&
@@ -458,10 +466,10 @@ START_TEST(lookup) {
     struct sn_arch *a = NULL;
     struct sn_str list = {0};
     ck_assert_int_eq(sn_arch_list(&list), 0);
-    for (int i = 0; i < 7; i++) ck_assert_ptr_nonnull(strstr(list.s, shipped[i]));
+    for (int i = 0; i < 8; i++) ck_assert_ptr_nonnull(strstr(list.s, shipped[i]));
     sn_str_free(&list);
     ck_assert_int_eq(sn_arch_load("cn", &a), SEQNET_EARCH);
-    ck_assert_ptr_nonnull(strstr(seqnet_errmsg(), "no architecture \"cn\"; nearest: cnn; installed: basset, cnn, cnn-bilstm"));
+    ck_assert_ptr_nonnull(strstr(seqnet_errmsg(), "no architecture \"cn\"; nearest: cnn; installed: basset, bpnet-like, cnn, cnn-bilstm"));
     ck_assert_int_eq(sn_arch_load("", &a), SEQNET_EINVAL);
     ck_assert_int_eq(sn_arch_load("/nowhere/x.yaml", &a), SEQNET_EIO);
     ck_assert_ptr_nonnull(strstr(seqnet_errmsg(), "/nowhere/x.yaml"));

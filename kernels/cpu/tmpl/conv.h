@@ -17,14 +17,14 @@ static sn_real *SN_T(conv_ws_part)(void *ws) {
     return (sn_real *)((char *)ws + SN_T(conv_ws_at)());
 }
 
-/* Values of row i of x for windows [q0, q1): in place, or copied to ws. */
-static const sn_real *SN_T(conv_place)(const struct sn_conv *s, const struct sn_t3 *x, int i, int64_t q0, int64_t q1, void *ws) {
-    const int64_t lo = q0 * s->stride - s->pad, hi = (q1 - 1) * s->stride - s->pad + s->k, len = x->len[i];
+/* Values of row i of x for the windows of outputs q, q + dilation, ..., n of them: in place, or copied to ws. */
+static const sn_real *SN_T(conv_place)(const struct sn_conv *s, const struct sn_t3 *x, int i, int64_t q, int64_t n, void *ws) {
+    const int64_t lo = q * s->stride - s->pad, hi = lo + ((n - 1) * s->stride + s->k - 1) * s->dilation + 1, len = x->len[i];
     const sn_real *row = sn_row(x, i);
-    if (lo >= 0 && hi <= len && sn_dense(x)) return row + lo * s->cin;
+    if (lo >= 0 && hi <= len && sn_dense(x) && s->dilation == 1) return row + lo * s->cin;
     sn_real *dst = SN_T(conv_ws_part)(ws);
     const size_t bytes = (size_t)s->cin * sizeof *dst;
-    for (int64_t p = lo; p < hi; p++, dst += s->cin) {
+    for (int64_t p = lo; p < hi; p += s->dilation, dst += s->cin) {
         if (p >= 0 && p < len)
             memcpy(dst, row + p * x->ld, bytes);
         else
@@ -33,18 +33,25 @@ static const sn_real *SN_T(conv_place)(const struct sn_conv *s, const struct sn_
     return SN_T(conv_ws_part)(ws);
 }
 
+/* Positions phase, phase + dilation, ... of a row: a dilated convolution is an ordinary one on each phase. */
+static int64_t SN_T(conv_phase)(const struct sn_conv *s, int64_t len, int64_t phase) {
+    return (len - phase + s->dilation - 1) / s->dilation;
+}
+
 static void SN_T(conv_fwd)(const struct sn_conv_fwd *a) {
     const struct sn_conv s = a->s;
     struct sn_gemm g = {.n = s.cout, .k = (int64_t)s.k * s.cin, .a_rs = (int64_t)s.stride * s.cin, .a_cs = 1, .packed_b = a->w};
-    g.bias = a->bias, g.c_rs = a->y.ld, g.ws = a->ws;
-    for (int i = 0; i < a->n; i++) {
-        const int64_t len = a->y.len[i], chunks = (len + SN_CONV_CHUNK - 1) / SN_CONV_CHUNK;
-        for (int64_t n = 0; n < chunks; n++) {
-            const int64_t q0 = n * len / chunks, q1 = (n + 1) * len / chunks;
-            g.m = q1 - q0, g.a = SN_T(conv_place)(&s, &a->x, i, q0, q1, a->ws), g.c = sn_row(&a->y, i) + q0 * a->y.ld;
-            SN_T(gemm)(&g);
+    g.bias = a->bias, g.c_rs = (int64_t)s.dilation * a->y.ld, g.ws = a->ws;
+    for (int i = 0; i < a->n; i++)
+        for (int phase = 0; phase < s.dilation; phase++) {
+            const int64_t len = SN_T(conv_phase)(&s, a->y.len[i], phase), chunks = (len + SN_CONV_CHUNK - 1) / SN_CONV_CHUNK;
+            for (int64_t n = 0; n < chunks; n++) {
+                const int64_t j = n * len / chunks, q = phase + j * s.dilation;
+                g.m = (n + 1) * len / chunks - j, g.c = sn_row(&a->y, i) + q * a->y.ld;
+                g.a = SN_T(conv_place)(&s, &a->x, i, q, g.m, a->ws);
+                SN_T(gemm)(&g);
+            }
         }
-    }
 }
 
 /* dx[0, n) += z[0, n). */
@@ -54,9 +61,10 @@ static void SN_T(conv_add)(const sn_real *restrict z, int64_t n, sn_real *restri
 
 /* Adds the window z (k, cin), whose first tap is position p, to a row of dx. */
 static void SN_T(conv_add_window)(const struct sn_conv *s, const sn_real *z, int64_t p, int64_t len, int64_t ld, sn_real *dx) {
-    const int64_t t0 = p < 0 ? -p : 0, t1 = len - p < s->k ? len - p : s->k;
-    if (ld == s->cin && t0 < t1) SN_T(conv_add)(z + t0 * s->cin, (t1 - t0) * s->cin, dx + (p + t0) * ld);
-    for (int64_t t = t0; t < t1 && ld != s->cin; t++) SN_T(conv_add)(z + t * s->cin, s->cin, dx + (p + t) * ld);
+    const int64_t d = s->dilation, t0 = p < 0 ? (d - 1 - p) / d : 0, t1 = sn_imin((len - p + d - 1) / d, s->k);
+    const bool whole = ld == s->cin && d == 1;
+    if (whole && t0 < t1) SN_T(conv_add)(z + t0 * s->cin, (t1 - t0) * s->cin, dx + (p + t0) * ld);
+    for (int64_t t = t0; t < t1 && !whole; t++) SN_T(conv_add)(z + t * s->cin, s->cin, dx + (p + t * d) * ld);
 }
 
 static void SN_T(conv_bwd_data)(const struct sn_conv_bwd_data *a) {
@@ -76,20 +84,22 @@ static void SN_T(conv_bwd_data)(const struct sn_conv_bwd_data *a) {
     }
 }
 
-/* A is the transposed windows; blocks of positions as the sum has them. */
+/* A is the transposed windows; blocks of positions, phase after phase, as the sum has them. */
 static void SN_T(conv_bwd_filter)(const struct sn_conv_bwd_filter *a) {
     const struct sn_conv s = a->s;
-    struct sn_gemm g = {.m = a->o1 - a->o0, .n = s.cout, .a_rs = 1, .a_cs = (int64_t)s.stride * s.cin, .b_rs = a->dy.ld, .b_cs = 1};
-    g.c = a->dw, g.c_rs = s.cout, g.accumulate = 1, g.ws = a->ws;
-    for (int i = 0; i < a->n; i++) {
-        const int64_t len = a->dy.len[i];
-        for (int64_t q = 0; q < len; q += SN_KBLOCK) {
-            g.k = sn_imin(len - q, SN_KBLOCK);
-            g.a = SN_T(conv_place)(&s, &a->x, i, q, q + g.k, a->ws) + a->o0;
-            g.b = sn_row(&a->dy, i) + q * a->dy.ld;
-            SN_T(gemm)(&g);
+    struct sn_gemm g = {.m = a->o1 - a->o0, .n = s.cout, .a_rs = 1, .a_cs = (int64_t)s.stride * s.cin, .b_cs = 1};
+    g.b_rs = (int64_t)s.dilation * a->dy.ld, g.c = a->dw, g.c_rs = s.cout, g.accumulate = 1, g.ws = a->ws;
+    for (int i = 0; i < a->n; i++)
+        for (int phase = 0; phase < s.dilation; phase++) {
+            const int64_t len = SN_T(conv_phase)(&s, a->dy.len[i], phase);
+            for (int64_t j = 0; j < len; j += SN_KBLOCK) {
+                const int64_t q = phase + j * s.dilation;
+                g.k = sn_imin(len - j, SN_KBLOCK);
+                g.a = SN_T(conv_place)(&s, &a->x, i, q, g.k, a->ws) + a->o0;
+                g.b = sn_row(&a->dy, i) + q * a->dy.ld;
+                SN_T(gemm)(&g);
+            }
         }
-    }
 }
 
 static size_t SN_T(conv_fwd_bytes)(const struct sn_conv *s) {
@@ -110,7 +120,7 @@ static void SN_T(conv_prepare)(const struct sn_conv_prepare *a) {
 
 /* Behind the GEMM's part: copied inputs of a chunk (or of all of a short row), or windows of dx. */
 static size_t SN_T(conv_ws)(const struct sn_conv *s, int64_t longest_in) {
-    const int64_t row = longest_in + 2 * (int64_t)s->pad + s->k, part = (SN_CONV_CHUNK - 1) * (int64_t)s->stride + s->k;
+    const int64_t row = (longest_in + 2 * (int64_t)s->pad) / s->dilation + s->k + 1, part = (SN_CONV_CHUNK - 1) * (int64_t)s->stride + s->k;
     const int64_t copied = row < part ? row : part, windows = SN_CONV_ADD * (int64_t)s->k;
     return SN_T(conv_ws_at)() + (size_t)((copied > windows ? copied : windows) * s->cin) * sizeof(sn_real);
 }

@@ -85,19 +85,27 @@ static void SN_T(add_run)(const sn_real *x, const sn_real *more, sn_real *y, int
     for (int64_t i = 0; i < n; i++) y[i] = x[i] + more[i];
 }
 
+#define SN_ADD_BLOCK 1024 /* elements: their sum stays in the first level cache until the last input is added */
+
+/* Elements [e, e + n) of the run that begins at position q of row i. */
+static void SN_T(add_block)(const struct sn_add *a, int i, int64_t q, int64_t e, int64_t n) {
+    sn_real *y = sn_row(&a->y, i) + q * a->y.ld + e;
+    for (int k = 1; k < a->count; k++)
+        SN_T(add_run)(k == 1 ? sn_row(&a->x[0], i) + q * a->x[0].ld + e : y, sn_row(&a->x[k], i) + q * a->x[k].ld + e, y, n);
+}
+
 static void SN_T(add)(const struct sn_add *a) {
+    bool dense = sn_dense(&a->y);
+    for (int k = 0; k < a->count; k++) dense = dense && sn_dense(&a->x[k]);
     if (a->count == 1) {
         const struct sn_copy c = {a->n, a->x[0], a->y};
         SN_T(copy)(&c);
+        return;
     }
-    for (int k = 1; k < a->count; k++) {
-        const struct sn_t3 *from = k == 1 ? &a->x[0] : &a->y, *more = &a->x[k];
-        for (int i = 0; i < a->n; i++) {
-            struct sn_runs r = sn_row_runs(a->y.len[i], a->y.ch, sn_dense(from) && sn_dense(more) && sn_dense(&a->y));
-            const sn_real *x = sn_row(from, i), *m = sn_row(more, i);
-            sn_real *y = sn_row(&a->y, i);
-            for (int64_t q = 0; q < r.runs; q++) SN_T(add_run)(x + q * from->ld, m + q * more->ld, y + q * a->y.ld, r.n);
-        }
+    for (int i = 0; i < a->n; i++) {
+        struct sn_runs r = sn_row_runs(a->y.len[i], a->y.ch, dense);
+        for (int64_t q = 0; q < r.runs; q++)
+            for (int64_t e = 0; e < r.n; e += SN_ADD_BLOCK) SN_T(add_block)(a, i, q, e, sn_imin(r.n - e, SN_ADD_BLOCK));
     }
 }
 
@@ -110,17 +118,7 @@ static void SN_T(accumulate)(const struct sn_accumulate *a) {
 }
 
 static void SN_T(bias_grad)(const struct sn_bias_grad *a) {
-    int ch = a->dy.ch;
-    for (int c0 = 0; c0 < ch; c0 += SN_CHUNK) {
-        int m = sn_imin(ch - c0, SN_CHUNK);
-        for (int i = 0; i < a->n; i++) {
-            const sn_real *dy = sn_row(&a->dy, i) + c0;
-            sn_real sum[SN_CHUNK] = {0};
-            for (int64_t q = 0; q < a->dy.len[i]; q++)
-                for (int c = 0; c < m; c++) sum[c] += dy[q * a->dy.ld + c];
-            for (int c = 0; c < m; c++) a->db[c0 + c] += sum[c];
-        }
-    }
+    for (int i = 0; i < a->n; i++) sn_col_sum(sn_row(&a->dy, i), a->dy.ld, 0, a->dy.len[i], INT64_MAX / 2, a->dy.ch, a->db);
 }
 
 static void SN_T(encode)(const struct sn_encode *a) {

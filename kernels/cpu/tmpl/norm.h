@@ -1,36 +1,61 @@
-/* Batch normalisation, per channel over all positions of all rows; sums over a row as in sn_col_sum, rows added in order. */
+/* Batch normalisation, per channel over all positions of all rows. One pass over memory each: statistics go by blocks that stay in the
+ * first level cache. */
 #ifndef SN_KERNELS_NORM_H
 #define SN_KERNELS_NORM_H
 
 #include "cpu/tmpl/common.h"
 
-/* sum[c] += sum over the positions of a row of (u - a[c]) (x - b[c]). */
-static void SN_T(bn_row_products)(const sn_real *u, int64_t u_ld, const sn_real *a, const sn_real *x, int64_t x_ld, const sn_real *b,
-                                  int64_t len, int m, sn_real *sum) {
-    for (int64_t q0 = 0; q0 < len; q0 += SN_KBLOCK) {
-        int64_t q1 = q0 + SN_KBLOCK < len ? q0 + SN_KBLOCK : len;
-        sn_real part[SN_CHUNK] = {0};
-        for (int64_t q = q0; q < q1; q++)
-            for (int c = 0; c < m; c++) part[c] = SN_FMA(u[q * u_ld + c] - a[c], x[q * x_ld + c] - b[c], part[c]);
-        for (int c = 0; c < m; c++) sum[c] += part[c];
+#define SN_BN_BLOCK 64     /* positions whose mean and squares are taken at once */
+#define SN_BN_CHANNELS 256 /* whose factors a pass holds on its stack */
+
+/* The next up to SN_BN_BLOCK positions, row after row, from position *q of row *i on; returns how many. */
+static int SN_T(bn_positions)(const struct sn_t3 *x, int n, int *i, int64_t *q, const sn_real *at[SN_BN_BLOCK]) {
+    int m = 0;
+    for (; *i < n; ++*i, *q = 0) {
+        const sn_real *row = sn_row(x, *i);
+        for (; *q < x->len[*i]; ++*q) {
+            if (m == SN_BN_BLOCK) return m;
+            at[m++] = row + *q * x->ld;
+        }
+    }
+    return m;
+}
+
+/* Joins a block of n positions to what `before` positions gave. */
+SN_ALWAYS void SN_T(bn_block)(const sn_real *const *at, int n, sn_real before, int c, sn_real *mean, sn_real *square, int nv, int lanes) {
+    sn_vec sum[8], sq[8];
+    SN_UNROLL
+    for (int v = 0; v < nv; v++) sum[v] = sq[v] = (sn_vec){0};
+    for (int t = 0; t < n; t++) SN_UNROLL
+    for (int v = 0; v < nv; v++) sum[v] += sn_vget(at[t] + c + v * SN_VEC, lanes);
+    SN_UNROLL
+    for (int v = 0; v < nv; v++) sum[v] /= (sn_real)n;
+    for (int t = 0; t < n; t++) SN_UNROLL
+    for (int v = 0; v < nv; v++) {
+        sn_vec d = sn_vget(at[t] + c + v * SN_VEC, lanes) - sum[v];
+        sq[v] = sn_vfma(d, d, sq[v]);
+    }
+    sn_real share = (sn_real)n / (before + (sn_real)n);
+    SN_UNROLL
+    for (int v = 0; v < nv; v++) {
+        sn_vec old = sn_vget(mean + c + v * SN_VEC, lanes), d = sum[v] - old;
+        sn_vput(mean + c + v * SN_VEC, sn_vfma(d, (sn_vec){0} + share, old), lanes);
+        sn_vput(square + c + v * SN_VEC, sn_vfma(d * d, (sn_vec){0} + before * share, sn_vget(square + c + v * SN_VEC, lanes) + sq[v]),
+                lanes);
     }
 }
 
 static void SN_T(bn_stats)(const struct sn_bn_stats *a) {
-    int ch = a->x.ch;
-    int64_t count = 0;
-    for (int i = 0; i < a->n; i++) count += a->x.len[i];
-    for (int c0 = 0; c0 < ch; c0 += SN_CHUNK) {
-        int m = sn_imin(ch - c0, SN_CHUNK);
-        sn_real mean[SN_CHUNK] = {0}, square[SN_CHUNK] = {0};
-        for (int i = 0; i < a->n; i++) sn_col_sum(sn_row(&a->x, i) + c0, a->x.ld, 0, a->x.len[i], m, mean);
-        for (int c = 0; c < m; c++) mean[c] = count ? mean[c] / (sn_real)count : 0;
-        for (int i = 0; i < a->n; i++) {
-            const sn_real *x = sn_row(&a->x, i) + c0;
-            SN_T(bn_row_products)(x, a->x.ld, mean, x, a->x.ld, mean, a->x.len[i], m, square);
-        }
-        memcpy(a->part + c0, mean, (size_t)m * sizeof *mean);
-        memcpy(a->part + ch + c0, square, (size_t)m * sizeof *square);
+    int ch = a->x.ch, i = 0, n;
+    int64_t q = 0, count = 0;
+    sn_real *mean = a->part, *square = a->part + ch;
+    const sn_real *at[SN_BN_BLOCK];
+    memset(a->part, 0, 2 * (size_t)ch * sizeof *a->part);
+    while ((n = SN_T(bn_positions)(&a->x, a->n, &i, &q, at)) > 0) {
+#define SN_BODY(c, nv, lanes) SN_T(bn_block)(at, n, (sn_real)count, c, mean, square, nv, lanes)
+        SN_EACH_COLUMNS(ch, SN_BODY);
+#undef SN_BODY
+        count += n;
     }
     a->part[2 * ch] = (sn_real)count;
 }
@@ -54,49 +79,81 @@ static void SN_T(bn_inverse)(const sn_real *stats, const sn_real *var, int ch, i
     }
 }
 
+/* One row of positions; scale: gamma / sqrt(var + eps). */
+static void SN_T(bn_fwd_row)(const sn_real *x, int64_t x_ld, sn_real *y, int64_t y_ld, int64_t len, int m, const sn_real *mean,
+                             const sn_real *scale, const sn_real *beta) {
+    for (int64_t q = 0; q < len; q++, x += x_ld, y += y_ld) {
+        SN_INDEPENDENT
+        for (int c = 0; c < m; c++) y[c] = SN_FMA(x[c] - mean[c], scale[c], beta[c]);
+    }
+}
+
 static void SN_T(bn_fwd)(const struct sn_bn_fwd *a) {
     int ch = a->y.ch;
-    for (int c0 = 0; c0 < ch; c0 += SN_CHUNK) {
-        int m = sn_imin(ch - c0, SN_CHUNK);
-        const sn_real *mean = (a->stats ? a->stats : a->mean) + c0, *gamma = a->gamma + c0, *beta = a->beta + c0;
-        sn_real inv[SN_CHUNK];
-        SN_T(bn_inverse)(a->stats, a->var, ch, c0, m, a->eps, inv);
-        for (int i = 0; i < a->n; i++)
-            for (int64_t q = 0; q < a->y.len[i]; q++) {
-                const sn_real *x = sn_row(&a->x, i) + q * a->x.ld + c0;
-                sn_real *y = sn_row(&a->y, i) + q * a->y.ld + c0;
-                SN_INDEPENDENT
-                for (int c = 0; c < m; c++) y[c] = SN_FMA(gamma[c], (x[c] - mean[c]) * inv[c], beta[c]);
-            }
+    for (int c0 = 0; c0 < ch; c0 += SN_BN_CHANNELS) {
+        int m = sn_imin(ch - c0, SN_BN_CHANNELS);
+        sn_real scale[SN_BN_CHANNELS];
+        SN_T(bn_inverse)(a->stats, a->var, ch, c0, m, a->eps, scale);
+        for (int c = 0; c < m; c++) scale[c] *= a->gamma[c0 + c];
+        for (int i = 0; i < a->n; i++) SN_T(bn_fwd_row)
+        (sn_row(&a->x, i) + c0, a->x.ld, sn_row(&a->y, i) + c0, a->y.ld, a->y.len[i], m, (a->stats ? a->stats : a->mean) + c0, scale,
+         a->beta + c0);
+    }
+}
+
+/* Adds the row's sums of dy and of dy (x - mean): chains and blocks as in sn_col_sum. */
+SN_ALWAYS void SN_T(bn_products)(const sn_real *dy, int64_t dy_ld, const sn_real *x, int64_t x_ld, const sn_real *mean, int64_t len,
+                                 sn_real *sum, sn_real *product, int nv, int lanes) {
+    sn_vec mu[4];
+    SN_UNROLL
+    for (int v = 0; v < nv; v++) mu[v] = sn_vget(mean + v * SN_VEC, lanes);
+    for (int64_t b = 0; b < len; b += SN_KBLOCK) {
+        sn_vec s[4], p[4];
+        SN_UNROLL
+        for (int v = 0; v < nv; v++) s[v] = p[v] = (sn_vec){0};
+        for (int64_t q = b; q < len && q < b + SN_KBLOCK; q++) SN_UNROLL
+        for (int v = 0; v < nv; v++) {
+            sn_vec d = sn_vget(dy + q * dy_ld + v * SN_VEC, lanes);
+            s[v] += d;
+            p[v] = sn_vfma(d, sn_vget(x + q * x_ld + v * SN_VEC, lanes) - mu[v], p[v]);
+        }
+        SN_UNROLL
+        for (int v = 0; v < nv; v++) {
+            sn_vput(sum + v * SN_VEC, sn_vget(sum + v * SN_VEC, lanes) + s[v], lanes);
+            sn_vput(product + v * SN_VEC, sn_vget(product + v * SN_VEC, lanes) + p[v], lanes);
+        }
     }
 }
 
 static void SN_T(bn_bwd_stats)(const struct sn_bn_bwd_stats *a) {
-    static const sn_real zero[SN_CHUNK];
     int ch = a->x.ch;
-    for (int c0 = 0; c0 < ch; c0 += SN_CHUNK) {
-        int m = sn_imin(ch - c0, SN_CHUNK);
-        sn_real inv[SN_CHUNK], sum[SN_CHUNK] = {0}, product[SN_CHUNK] = {0};
+    sn_real *sum = a->part, *product = a->part + ch;
+    memset(a->part, 0, 2 * (size_t)ch * sizeof *a->part);
+    for (int i = 0; i < a->n; i++) {
+        const sn_real *x = sn_row(&a->x, i), *dy = sn_row(&a->dy, i);
+        int64_t len = a->dy.len[i];
+        int c = 0;
+        for (; c + 4 * SN_VEC <= ch; c += 4 * SN_VEC)
+            SN_T(bn_products)(dy + c, a->dy.ld, x + c, a->x.ld, a->stats + c, len, sum + c, product + c, 4, SN_VEC);
+        for (; c + SN_VEC <= ch; c += SN_VEC)
+            SN_T(bn_products)(dy + c, a->dy.ld, x + c, a->x.ld, a->stats + c, len, sum + c, product + c, 1, SN_VEC);
+        if (c < ch) SN_T(bn_products)(dy + c, a->dy.ld, x + c, a->x.ld, a->stats + c, len, sum + c, product + c, 1, ch - c);
+    }
+    for (int c0 = 0; c0 < ch; c0 += SN_BN_CHANNELS) {
+        int m = sn_imin(ch - c0, SN_BN_CHANNELS);
+        sn_real inv[SN_BN_CHANNELS];
         SN_T(bn_inverse)(a->stats, NULL, ch, c0, m, a->eps, inv);
-        for (int i = 0; i < a->n; i++) {
-            const sn_real *x = sn_row(&a->x, i) + c0, *dy = sn_row(&a->dy, i) + c0;
-            sn_col_sum(dy, a->dy.ld, 0, a->dy.len[i], m, sum);
-            SN_T(bn_row_products)(dy, a->dy.ld, zero, x, a->x.ld, a->stats + c0, a->dy.len[i], m, product);
-        }
-        for (int c = 0; c < m; c++) {
-            a->part[c0 + c] = sum[c];
-            a->part[ch + c0 + c] = product[c] * inv[c];
-        }
+        for (int c = 0; c < m; c++) product[c0 + c] *= inv[c];
     }
 }
 
 static void SN_T(bn_bwd)(const struct sn_bn_bwd *a) {
     int ch = a->dx.ch;
     sn_real count = a->stats[2 * ch];
-    for (int c0 = 0; c0 < ch; c0 += SN_CHUNK) {
-        int m = sn_imin(ch - c0, SN_CHUNK);
+    for (int c0 = 0; c0 < ch; c0 += SN_BN_CHANNELS) {
+        int m = sn_imin(ch - c0, SN_BN_CHANNELS);
         const sn_real *mean = a->stats + c0;
-        sn_real inv[SN_CHUNK], scale[SN_CHUNK], shift[SN_CHUNK], slope[SN_CHUNK];
+        sn_real inv[SN_BN_CHANNELS], scale[SN_BN_CHANNELS], shift[SN_BN_CHANNELS], slope[SN_BN_CHANNELS];
         SN_T(bn_inverse)(a->stats, NULL, ch, c0, m, a->eps, inv);
         for (int c = 0; c < m; c++) {
             scale[c] = a->gamma[c0 + c] * inv[c];
@@ -115,9 +172,9 @@ static void SN_T(bn_bwd)(const struct sn_bn_bwd *a) {
 
 static void SN_T(bn_scale)(const struct sn_bn_scale *a) {
     int ch = a->dx.ch;
-    for (int c0 = 0; c0 < ch; c0 += SN_CHUNK) {
-        int m = sn_imin(ch - c0, SN_CHUNK);
-        sn_real scale[SN_CHUNK];
+    for (int c0 = 0; c0 < ch; c0 += SN_BN_CHANNELS) {
+        int m = sn_imin(ch - c0, SN_BN_CHANNELS);
+        sn_real scale[SN_BN_CHANNELS];
         SN_T(bn_inverse)(NULL, a->var, ch, c0, m, a->eps, scale);
         for (int c = 0; c < m; c++) scale[c] *= a->gamma[c0 + c];
         for (int i = 0; i < a->n; i++)

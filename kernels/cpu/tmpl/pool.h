@@ -31,9 +31,26 @@ static void SN_T(pool_best)(const sn_real *x, int64_t ld, struct SN_T(window) w,
     }
 }
 
-static void SN_T(pool_zero)(const struct sn_t3 *t, int i) {
+static void SN_T(pool_clear)(const struct sn_t3 *t, int i, int64_t q0, int64_t q1) {
     sn_real *p = sn_row(t, i);
-    for (int64_t q = 0; q < t->len[i]; q++) memset(p + q * t->ld, 0, (size_t)t->ch * sizeof *p);
+    for (int64_t q = q0; q < q1; q++) memset(p + q * t->ld, 0, (size_t)t->ch * sizeof *p);
+}
+
+static void SN_T(pool_zero)(const struct sn_t3 *t, int i) {
+    SN_T(pool_clear)(t, i, 0, t->len[i]);
+}
+
+SN_ALWAYS void SN_T(max_window)(const sn_real *x, int64_t ld, int64_t n, sn_real *y, int nv, int lanes) {
+    sn_vec best[8];
+    SN_UNROLL
+    for (int v = 0; v < nv; v++) best[v] = sn_vget(x + v * SN_VEC, lanes);
+    for (int64_t t = 1; t < n; t++) {
+        x += ld;
+        SN_UNROLL
+        for (int v = 0; v < nv; v++) best[v] = sn_vmax(sn_vget(x + v * SN_VEC, lanes), best[v]);
+    }
+    SN_UNROLL
+    for (int v = 0; v < nv; v++) sn_vput(y + v * SN_VEC, best[v], lanes);
 }
 
 static void SN_T(max_pool_fwd)(const struct sn_pool_fwd *a) {
@@ -41,36 +58,68 @@ static void SN_T(max_pool_fwd)(const struct sn_pool_fwd *a) {
     for (int i = 0; i < a->n; i++)
         for (int64_t q = 0; q < a->y.len[i]; q++) {
             const struct SN_T(window) w = SN_T(pool_window)(&a->s, q, a->x.len[i]);
-            const sn_real *x = sn_row(&a->x, i);
+            const sn_real *x = sn_row(&a->x, i) + w.lo * a->x.ld;
             sn_real *y = sn_row(&a->y, i) + q * a->y.ld;
-            if (w.lo < w.hi)
-                memcpy(y, x + w.lo * a->x.ld, (size_t)ch * sizeof *y);
-            else
+            if (w.lo >= w.hi) {
                 memset(y, 0, (size_t)ch * sizeof *y);
-            for (int64_t t = w.lo + 1; t < w.hi; t++) {
-                const sn_real *restrict xt = x + t * a->x.ld;
-                for (int c = 0; c < ch; c++) y[c] = xt[c] > y[c] ? xt[c] : y[c];
+                continue;
             }
+#define SN_BODY(c, nv, lanes) SN_T(max_window)(x + (c), a->x.ld, w.hi - w.lo, y + (c), nv, lanes)
+            SN_EACH_COLUMNS(ch, SN_BODY);
+#undef SN_BODY
         }
+}
+
+/* dx of the window's n cells: dy for the first largest x, 0 for the others; with `add`, dy is added to the winner's. */
+SN_ALWAYS void SN_T(max_window_bwd)(const sn_real *x, int64_t ld, int64_t n, const sn_real *dy, sn_real *dx, int64_t dx_ld, bool add,
+                                    int nv, int lanes) {
+    sn_vec best[4], g[4];
+    sn_ivec arg[4];
+    SN_UNROLL
+    for (int v = 0; v < nv; v++) {
+        best[v] = sn_vget(x + v * SN_VEC, lanes);
+        g[v] = sn_vget(dy + v * SN_VEC, lanes);
+        arg[v] = (sn_ivec){0};
+    }
+    for (int64_t t = 1; t < n; t++) {
+        x += ld;
+        SN_UNROLL
+        for (int v = 0; v < nv; v++) {
+            sn_vec u = sn_vget(x + v * SN_VEC, lanes);
+            sn_ivec more = u > best[v];
+            arg[v] = sn_vpick(more, (sn_ivec){0} + (sn_int)t, arg[v]);
+            best[v] = sn_vmax(u, best[v]);
+        }
+    }
+    for (int64_t t = 0; t < n; t++, dx += dx_ld) SN_UNROLL
+    for (int v = 0; v < nv; v++) {
+        sn_vec d = (sn_vec)((sn_ivec)g[v] & (arg[v] == (sn_int)t));
+        if (add) d += sn_vget(dx + v * SN_VEC, lanes);
+        sn_vput(dx + v * SN_VEC, d, lanes);
+    }
 }
 
 static void SN_T(max_pool_bwd)(const struct sn_pool_bwd *a) {
     int ch = a->dx.ch;
+    bool add = a->s.size > a->s.stride; /* windows overlap */
     for (int i = 0; i < a->n; i++) {
-        const sn_real *x = sn_row(&a->x, i), *dy = sn_row(&a->dy, i);
-        sn_real *dx = sn_row(&a->dx, i);
-        SN_T(pool_zero)(&a->dx, i);
+        int64_t len = a->dx.len[i], done = 0; /* cells that are written */
+        if (add) SN_T(pool_zero)(&a->dx, i);
         for (int64_t q = 0; q < a->dy.len[i]; q++) {
-            const struct SN_T(window) w = SN_T(pool_window)(&a->s, q, a->dx.len[i]);
+            const struct SN_T(window) w = SN_T(pool_window)(&a->s, q, len);
+            const sn_real *x = sn_row(&a->x, i) + w.lo * a->x.ld, *dy = sn_row(&a->dy, i) + q * a->dy.ld;
+            sn_real *dx = sn_row(&a->dx, i) + w.lo * a->dx.ld;
             if (w.lo >= w.hi) continue;
-            for (int c0 = 0; c0 < ch; c0 += SN_CHUNK) {
-                sn_real best[SN_CHUNK];
-                int32_t arg[SN_CHUNK];
-                int m = sn_imin(ch - c0, SN_CHUNK);
-                SN_T(pool_best)(x + c0, a->x.ld, w, m, best, arg);
-                for (int c = 0; c < m; c++) dx[(int64_t)arg[c] * a->dx.ld + c0 + c] += dy[q * a->dy.ld + c0 + c];
-            }
+            if (!add) SN_T(pool_clear)(&a->dx, i, done, w.lo);
+            done = w.hi;
+            int c = 0;
+            for (; c + 4 * SN_VEC <= ch; c += 4 * SN_VEC)
+                SN_T(max_window_bwd)(x + c, a->x.ld, w.hi - w.lo, dy + c, dx + c, a->dx.ld, add, 4, SN_VEC);
+            for (; c + SN_VEC <= ch; c += SN_VEC)
+                SN_T(max_window_bwd)(x + c, a->x.ld, w.hi - w.lo, dy + c, dx + c, a->dx.ld, add, 1, SN_VEC);
+            if (c < ch) SN_T(max_window_bwd)(x + c, a->x.ld, w.hi - w.lo, dy + c, dx + c, a->dx.ld, add, 1, ch - c);
         }
+        if (!add) SN_T(pool_clear)(&a->dx, i, done, len);
     }
 }
 
@@ -105,29 +154,41 @@ static void SN_T(avg_pool_fwd)(const struct sn_pool_fwd *a) {
     for (int i = 0; i < a->n; i++)
         for (int64_t q = 0; q < a->y.len[i]; q++) {
             const struct SN_T(window) w = SN_T(pool_window)(&a->s, q, a->x.len[i]);
-            sn_real *y = sn_row(&a->y, i) + q * a->y.ld;
-            for (int c0 = 0; c0 < ch; c0 += SN_CHUNK) {
-                const sn_real *x = sn_row(&a->x, i) + c0;
-                int m = sn_imin(ch - c0, SN_CHUNK);
-                sn_real sum[SN_CHUNK] = {0};
-                sn_col_sum(x, a->x.ld, w.lo, w.hi, m, sum);
-                for (int c = 0; c < m; c++) y[c0 + c] = w.lo < w.hi ? sum[c] / (sn_real)(w.hi - w.lo) : 0;
-            }
+            sn_real *y = sn_row(&a->y, i) + q * a->y.ld, count = (sn_real)(w.hi - w.lo);
+            memset(y, 0, (size_t)ch * sizeof *y);
+            if (w.lo >= w.hi) continue;
+            sn_col_sum(sn_row(&a->x, i), a->x.ld, w.lo, w.hi, SN_KBLOCK, ch, y);
+            for (int c = 0; c < ch; c++) y[c] /= count;
         }
+}
+
+/* dx of n cells = dy / count; with `add`, dy / count is added. */
+static void SN_T(avg_window_bwd)(const sn_real *dy, int m, sn_real *dx, int64_t ld, int64_t n, bool add) {
+    sn_real part[SN_CHUNK];
+    for (int c = 0; c < m; c++) part[c] = dy[c] / (sn_real)n;
+    for (int64_t t = 0; t < n; t++, dx += ld)
+        if (add)
+            for (int c = 0; c < m; c++) dx[c] += part[c];
+        else
+            memcpy(dx, part, (size_t)m * sizeof *dx);
 }
 
 static void SN_T(avg_pool_bwd)(const struct sn_pool_bwd *a) {
     int ch = a->dx.ch;
+    bool add = a->s.size > a->s.stride;
     for (int i = 0; i < a->n; i++) {
-        SN_T(pool_zero)(&a->dx, i);
+        int64_t len = a->dx.len[i], done = 0;
+        if (add) SN_T(pool_zero)(&a->dx, i);
         for (int64_t q = 0; q < a->dy.len[i]; q++) {
-            const struct SN_T(window) w = SN_T(pool_window)(&a->s, q, a->dx.len[i]);
+            const struct SN_T(window) w = SN_T(pool_window)(&a->s, q, len);
             const sn_real *dy = sn_row(&a->dy, i) + q * a->dy.ld;
-            for (int64_t t = w.lo; t < w.hi; t++) {
-                sn_real *restrict dx = sn_row(&a->dx, i) + t * a->dx.ld, count = (sn_real)(w.hi - w.lo);
-                for (int c = 0; c < ch; c++) dx[c] += dy[c] / count;
-            }
+            if (w.lo >= w.hi) continue;
+            if (!add) SN_T(pool_clear)(&a->dx, i, done, w.lo);
+            done = w.hi;
+            for (int c = 0; c < ch; c += SN_CHUNK) SN_T(avg_window_bwd)
+            (dy + c, sn_imin(ch - c, SN_CHUNK), sn_row(&a->dx, i) + w.lo * a->dx.ld + c, a->dx.ld, w.hi - w.lo, add);
         }
+        if (!add) SN_T(pool_clear)(&a->dx, i, done, len);
     }
 }
 
