@@ -65,6 +65,23 @@ struct sn_gemm_pack {
     int64_t b_rs, b_cs;
     void *dst;
 };
+/* C(m,n) += A^T B over `rows` (<= SN_OUTER_ROWS) vectors of a (m) and b (n): the weight gradient of a product of vectors. The rows are cut
+ * into leaves, leaf i = [floor(i*rows/leaves), floor((i+1)*rows/leaves)); each leaf is a sum over its rows as above; then leaf i += leaf
+ * i+step wherever both exist, for step 1, 2, 4, ...; leaf 0 is added to C. Rows with len 0 count as zeros. ws: gemm_ws. */
+#define SN_OUTER_ROWS 2048
+#define SN_OUTER_LEAVES 64
+struct sn_outer {
+    int64_t m, n;
+    int rows, leaves;
+    const sn_real *a;
+    int64_t a_row;
+    const sn_real *b;
+    int64_t b_row;
+    const int32_t *len;
+    sn_real *c;
+    int64_t c_rs;
+    void *ws;
+};
 
 /* ---- encode ------------------------------------------------------------------------------------------------------------------ */
 
@@ -435,6 +452,7 @@ struct sn_finite {
 #define SN_KERNELS(X)                                                                                                                      \
     X(gemm, sn_gemm)                                                                                                                       \
     X(gemm_pack, sn_gemm_pack)                                                                                                             \
+    X(outer, sn_outer)                                                                                                                     \
     X(encode, sn_encode)                                                                                                                   \
     X(conv_prepare, sn_conv_prepare)                                                                                                       \
     X(conv_fwd, sn_conv_fwd)                                                                                                               \

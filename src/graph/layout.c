@@ -261,7 +261,7 @@ static void size_nodes(struct sn_plan *p) {
     p->ws_bytes = sn_align_up(p->ws_bytes);
     for (size_t i = 0; i < p->n_items; i++) {
         const struct sn_item *it = &p->items[i];
-        if (it->kind != SN_ITEM_WEIGHT || it->split != SN_SPLIT_OUTPUT) continue;
+        if (it->kind != SN_ITEM_WEIGHT || it->split != SN_SPLIT_OUTPUT || it->at_once) continue;
         const struct sn_weight *w = &p->graph->nodes[it->node].weights[it->weight];
         int64_t cols = w->rank > 1 ? w->shape[w->rank - 1] : 1;
         size_t bytes = sn_align_up((size_t)(it->block * cols) * sizeof(sn_real)) * (size_t)p->o.leaves;

@@ -40,7 +40,9 @@ struct sn_item {
     enum sn_split split;
     sn_pass_fn run;                  /* NULL for chains, WEIGHT and SUM */
     int weight;                      /* WEIGHT */
-    int64_t block;                   /* WEIGHT by OUTPUT: weight rows per tile; else by OUTPUT: channels */
+    int64_t outputs;                 /* channels that a pass writes */
+    int64_t block;                   /* by OUTPUT: so many of them per tile; WEIGHT: weight rows */
+    bool at_once;                    /* WEIGHT by OUTPUT: the op sums the leaves */
     size_t partial;                  /* WEIGHT by REDUCE: offset of its partials */
     int n_edges, edge[SN_MAX_EDGES]; /* SUM: buffers added */
     int stage;

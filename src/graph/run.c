@@ -56,7 +56,7 @@ static int sample_tile(void *arg, int tile, int worker) {
     for (int r = t.r0; s->fill && j->stage == s->plan->stages && r < t.r1; r++) s->fill(s->filler, r, s->codes + (size_t)r * s->codes_row);
     for (int i = j->stage->first; i < j->stage->first + j->stage->n; i++) {
         const struct sn_item *it = &s->plan->items[i];
-        t.o1 = node_of(s->plan, it)->out.ch;
+        t.o1 = it->outputs;
         SN_TRY(run_item(&x, it, &t));
     }
     return 0;
@@ -68,11 +68,11 @@ static int other_tile(void *arg, int tile, int worker) {
     struct sn_session *s = j->s;
     const struct sn_item *it = &s->plan->items[j->stage->first];
     bool pairs = j->stage->reverse && s->plan->o.mode == SN_ATTRIBUTE;
-    struct sn_tile t = {.r1 = pairs ? s->n_pairs : s->n, .o1 = sn_item_channels(s->plan, it), .leaf = tile, .worker = worker};
+    struct sn_tile t = {.r1 = pairs ? s->n_pairs : s->n, .o1 = it->outputs, .leaf = tile, .worker = worker};
     if (j->stage->split == SN_SPLIT_REDUCE) sn_leaf_rows(s->n, s->plan->o.leaves, tile, &t.r0, &t.r1);
     if (j->stage->split == SN_SPLIT_OUTPUT) {
         t.o0 = tile * it->block;
-        if (t.o0 + it->block < t.o1) t.o1 = t.o0 + it->block;
+        t.o1 = t.o0 + it->block < it->outputs ? t.o0 + it->block : it->outputs;
     }
     struct sn_exec x = {.plan = s->plan, .s = s, .worker = worker};
     return run_item(&x, it, &t);
@@ -134,10 +134,15 @@ static int weight_tile(void *arg, int tile, int worker) {
         return leaf_gradient(&x, it, tile, 0, rows, part);
     }
     int64_t o0 = tile * it->block, o1 = o0 + it->block < rows ? o0 + it->block : rows;
+    sn_real *grad = p->grads + node_of(p, it)->weight_offset[it->weight] + o0 * cols;
+    if (it->at_once) {
+        struct sn_tile t = {.r1 = s->n, .o0 = o0, .o1 = o1, .leaf = -1, .worker = worker};
+        return node_of(p, it)->op->weight_grad(&x, node_of(p, it), it->weight, &t, grad);
+    }
     sn_real *part = (sn_real *)((char *)sn_x_ws(&x, worker) + p->ws_bytes);
     size_t stride = partial_stride((o1 - o0) * cols);
     for (int leaf = 0; leaf < p->o.leaves; leaf++) SN_TRY(leaf_gradient(&x, it, leaf, o0, o1, part + (size_t)leaf * stride));
-    add_leaves(&x, part, stride, (o1 - o0) * cols, p->grads + node_of(p, it)->weight_offset[it->weight] + o0 * cols);
+    add_leaves(&x, part, stride, (o1 - o0) * cols, grad);
     return 0;
 }
 
@@ -184,7 +189,7 @@ static int run_stage(struct sn_session *s, const struct sn_stage *st) {
         return sn_pool_run(s->pool, j.tiles, workers_for(s, work), sample_tile, &j);
     case SN_SPLIT_OUTPUT: {
         const struct sn_item *it = &p->items[st->first];
-        return sn_pool_run(s->pool, (int)((sn_item_channels(p, it) + it->block - 1) / it->block), workers_for(s, work), other_tile, &j);
+        return sn_pool_run(s->pool, (int)((it->outputs + it->block - 1) / it->block), workers_for(s, work), other_tile, &j);
     }
     case SN_SPLIT_REDUCE:
         return sn_pool_run(s->pool, p->o.leaves, workers_for(s, work), other_tile, &j);

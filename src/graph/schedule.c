@@ -8,8 +8,8 @@
 
 #define PARTIALS_MAX (32u << 20) /* bytes of weight partials that one stage may hold; the rest is summed block by block */
 #define BLOCK_BYTES (1u << 20)   /* of all leaves of one block of an OUTPUT weight gradient */
-#define BLOCKS 8                 /* of a pass by blocks of channels, at least, where one has no more channels than */
-#define BLOCK_CHANNELS 512       /* packed at a time */
+#define COLUMN_BYTES (1u << 18)  /* weights of one block of a pass by outputs, */
+#define COLUMNS_MIN 128          /* but so many columns at least: each block reads all its input */
 #define TILE_BYTES (512u << 10)  /* values that one tile touches: half of a usual second-level cache */
 #define TILE_ROWS_MAX 16
 #define TILE_ROWS_SEQUENCE 32 /* recurrent steps read their weights once per tile */
@@ -101,6 +101,7 @@ static int add_item(struct sn_plan *p, struct sn_item it) {
     void *v = p->items;
     SN_TRY(sn_grow(&v, &p->cap_items, p->n_items + 1, sizeof *p->items));
     p->items = v;
+    if (it.outputs == 0) it.outputs = p->graph->nodes[it.node].out.ch;
     p->items[p->n_items++] = it;
     return 0;
 }
@@ -124,18 +125,22 @@ bool sn_place_has_value(const struct sn_plan *p, int node) {
     return node > 0 || p->o.values || encode_wanted(p);
 }
 
-int64_t sn_item_channels(const struct sn_plan *p, const struct sn_item *it) {
-    const struct sn_node *nd = &p->graph->nodes[it->node];
-    return it->kind == SN_ITEM_FORWARD ? nd->out.ch : nd->in[0].ch;
+/* Columns of a block of a product over `sum` channels; whole panels of packed weights. */
+static int64_t column_block(const struct sn_plan *p, int64_t sum) {
+    int64_t nr = p->backend->kernels.gemm_nr, cols = (int64_t)(COLUMN_BYTES / sizeof(sn_real)) / sum;
+    if (cols < COLUMNS_MIN) cols = COLUMNS_MIN;
+    return (cols + nr - 1) / nr * nr;
 }
 
-/* By blocks of channels instead of rows where the op's weights are large. */
-static void split_channels(const struct sn_plan *p, struct sn_item *it) {
-    const struct sn_node *nd = &p->graph->nodes[it->node];
-    if (it->split != SN_SPLIT_SAMPLE || !nd->op->split_outputs || !nd->op->split_outputs(nd)) return;
-    int64_t nr = p->backend->kernels.gemm_nr, block = (sn_item_channels(p, it) / BLOCKS + nr - 1) / nr * nr;
-    it->split = SN_SPLIT_OUTPUT;
-    it->block = block < nr ? nr : block > BLOCK_CHANNELS ? BLOCK_CHANNELS : block;
+/* The item of a SAMPLE pass, or by outputs where the op wants that. */
+static struct sn_item pass_item(const struct sn_plan *p, enum sn_item_kind kind, const struct sn_node *nd, enum sn_split split,
+                                sn_pass_fn run) {
+    bool forward = kind == SN_ITEM_FORWARD;
+    struct sn_item it = {.kind = kind, .node = nd->id, .chain = -1, .split = split, .run = run};
+    it.outputs = forward ? nd->out.ch : nd->in[0].ch;
+    if (split == SN_SPLIT_SAMPLE && nd->op->split_outputs && nd->op->split_outputs(nd))
+        it.split = SN_SPLIT_OUTPUT, it.block = column_block(p, forward ? nd->in[0].ch : nd->out.ch);
+    return it;
 }
 
 static int forward_items(struct sn_plan *p) {
@@ -148,11 +153,9 @@ static int forward_items(struct sn_plan *p) {
             continue;
         }
         for (int k = 0; k < SN_MAX_PHASES && nd->op->forward[k].run; k++) {
-            struct sn_item it = {
-                .kind = SN_ITEM_FORWARD, .node = i, .chain = -1, .split = nd->op->forward[k].split, .run = nd->op->forward[k].run};
+            struct sn_item it = pass_item(p, SN_ITEM_FORWARD, nd, nd->op->forward[k].split, nd->op->forward[k].run);
             bool batch_phase = it.split == SN_SPLIT_REDUCE || it.split == SN_SPLIT_ONCE;
             if (batch_phase && p->o.mode != SN_TRAIN) continue;
-            split_channels(p, &it);
             SN_TRY(add_item(p, it));
         }
     }
@@ -174,9 +177,10 @@ static int add_pending(struct sn_plan *p, struct pending *q, int node, int chain
         size_t bytes = sn_align_up((size_t)count * sizeof(sn_real)) * (size_t)p->o.leaves;
         struct sn_item it = {
             .kind = SN_ITEM_WEIGHT, .node = node, .chain = chain, .split = SN_SPLIT_REDUCE, .weight = w, .partial = q->bytes};
-        if (wt->block > 0 && chain < 0 && q->bytes + bytes > PARTIALS_MAX) {
+        it.at_once = wt->at_once && p->o.max_rows <= SN_OUTER_ROWS && p->o.leaves <= SN_OUTER_LEAVES;
+        if (it.at_once || (wt->block > 0 && chain < 0 && q->bytes + bytes > PARTIALS_MAX)) {
             it.split = SN_SPLIT_OUTPUT;
-            it.block = (int64_t)(BLOCK_BYTES / sizeof(sn_real)) / (cols * p->o.leaves);
+            it.block = (int64_t)(BLOCK_BYTES / sizeof(sn_real)) / (cols * (it.at_once ? 1 : p->o.leaves));
             it.block = it.block < 1 ? 1 : (it.block + wt->block - 1) / wt->block * wt->block;
         } else {
             q->bytes += bytes;
@@ -205,20 +209,15 @@ static bool input_needs(const struct sn_plan *p, const struct sn_node *nd) {
 static int attribute_item(struct sn_plan *p, const struct sn_node *nd) {
     if (nd->op->rule == SN_ATTR_NONE || !nd->op->attribute)
         return sn_error(SEQNET_ENOTSUP, "layer %s (%s) has no DeepLIFT Rescale rule", nd->name, nd->op->name);
-    struct sn_item it = {.kind = SN_ITEM_ATTRIBUTE, .node = nd->id, .chain = -1, .split = SN_SPLIT_SAMPLE, .run = nd->op->attribute};
-    split_channels(p, &it);
-    return add_item(p, it);
+    return add_item(p, pass_item(p, SN_ITEM_ATTRIBUTE, nd, SN_SPLIT_SAMPLE, nd->op->attribute));
 }
 
 static int backward_items(struct sn_plan *p, struct pending *q, const struct sn_node *nd) {
     const struct sn_place *pl = &p->place[nd->id];
     if (!input_needs(p, nd) && pl->keep.scratch == 0 && !(nd->op->flags & SN_OP_NO_ROW)) return 0;
     for (int k = 0; k < SN_MAX_PHASES && nd->op->backward[k].run; k++) {
-        struct sn_item it = {
-            .kind = SN_ITEM_BACKWARD, .node = nd->id, .chain = -1, .split = nd->op->backward[k].split, .run = nd->op->backward[k].run};
-        split_channels(p, &it);
-        if (it.split != SN_SPLIT_SAMPLE) SN_TRY(flush_pending(p, q));
-        SN_TRY(add_item(p, it));
+        if (nd->op->backward[k].split != SN_SPLIT_SAMPLE) SN_TRY(flush_pending(p, q));
+        SN_TRY(add_item(p, pass_item(p, SN_ITEM_BACKWARD, nd, nd->op->backward[k].split, nd->op->backward[k].run)));
     }
     return 0;
 }

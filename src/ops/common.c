@@ -6,16 +6,9 @@ const char *const sn_padding_words[] = {"valid", "same", NULL};
 
 void sn_rows_gemm(const struct sn_exec *x, const struct sn_rows_gemm *g) {
     const struct sn_kernels *k = sn_x_kernels(x);
-    struct sn_gemm a = {.n = g->n_out,
-                        .k = g->a.ch,
-                        .a_cs = 1,
-                        .b = g->b,
-                        .b_rs = g->b_rs,
-                        .b_cs = g->b_cs,
-                        .packed_b = g->packed,
-                        .bias = g->bias,
-                        .accumulate = g->accumulate,
-                        .ws = g->ws};
+    struct sn_gemm a = {
+        .n = g->n_out, .k = g->a.ch, .a_cs = 1, .packed_b = g->packed, .bias = g->bias, .accumulate = g->accumulate, .ws = g->ws};
+    a.b = g->b, a.b_rs = g->b_rs, a.b_cs = g->b_cs;
     bool vectors = true;
     for (int i = 0; i < g->n; i++) vectors = vectors && g->len[i] == 1;
     if (vectors) {

@@ -7,13 +7,13 @@
 #include "ops/op.h"
 
 /* C = A B (+ bias, or + C when accumulate) over every position of n rows: A has a->ch channels, C the columns [0, n_out) of c. Vectors take
- * one call, longer rows one each. len: host lengths. */
+ * one call, longer rows one each. len: host lengths. B is packed, or where packed is NULL lies at b. */
 struct sn_rows_gemm {
     int n;
     struct sn_t3 a, c;
     const int32_t *len;
     int64_t n_out;
-    const void *packed; /* B, or NULL: b with its strides */
+    const void *packed;
     const sn_real *b;
     int64_t b_rs, b_cs;
     const sn_real *bias;

@@ -27,7 +27,7 @@ static int shape(struct sn_node *nd) {
     nd->out = nd->in[0];
     nd->out.ch = units;
     struct sn_weight *w = sn_add_weight(nd, "kernel", in, units, SN_INIT_GLOROT_UNIFORM);
-    w->regularize = true, w->block = 1;
+    w->regularize = true, w->block = 1, w->at_once = !nd->in[0].seq;
     if (nd->p[P_BIAS].i) sn_add_weight(nd, "bias", units, 0, SN_INIT_ZEROS);
     return 0;
 }
@@ -37,20 +37,26 @@ static void keep(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k)
     k->inputs = mode == SN_TRAIN;
 }
 
+/* By blocks of outputs where the weights would not stay in cache from tile to tile. */
 static bool split_outputs(const struct sn_node *nd) {
-    return !nd->in[0].seq && nd->in[0].ch * nd->out.ch > SPLIT_WEIGHTS;
+    return !nd->in[0].seq && nd->in[0].ch * nd->out.ch > (1 << 18);
+}
+
+/* Weights that change at every step and are read once in it are not worth a packed copy. */
+static bool is_packed(const struct sn_node *nd, enum sn_mode mode) {
+    return mode != SN_TRAIN || !split_outputs(nd);
 }
 
 static void sizes(const struct sn_node *nd, enum sn_mode mode, const struct sn_kernels *k, int tile_rows, struct sn_sizes *s) {
     (void)tile_rows;
     s->workspace = k->gemm_ws();
-    if (split_outputs(nd)) return;
+    if (!is_packed(nd, mode)) return;
     s->prepared = sn_pack_bytes(k, nd->in[0].ch, nd->out.ch);
     if (mode != SN_INFER) s->prepared += sn_pack_bytes(k, nd->out.ch, nd->in[0].ch);
 }
 
 static int prepare(struct sn_exec *x, const struct sn_node *nd, void *dst) {
-    if (split_outputs(nd)) return 0;
+    if (!is_packed(nd, sn_x_mode(x))) return 0;
     const sn_real *w = sn_x_weight(x, nd, W_KERNEL);
     size_t used = sn_pack_weight(x, w, nd->in[0].ch, nd->out.ch, false, dst);
     if (sn_x_mode(x) != SN_INFER) sn_pack_weight(x, w, nd->in[0].ch, nd->out.ch, true, (char *)dst + used);
@@ -61,44 +67,65 @@ static double work(const struct sn_node *nd) {
     return (double)nd->in[0].len * (double)nd->in[0].ch * (double)nd->out.ch;
 }
 
-/* Columns [t->o0, t->o1) of y. */
 static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    struct sn_rows_gemm g = {.n = t->r1 - t->r0, .a = sn_x_in(x, nd, 0, t->r0), .c = sn_x_out(x, nd, t->r0), .n_out = t->o1 - t->o0};
-    g.c.p += t->o0;
-    g.len = sn_x_out_len(x, nd, t->r0), g.ws = sn_x_ws(x, t->worker);
-    if (nd->p[P_BIAS].i) g.bias = sn_x_weight(x, nd, W_BIAS) + t->o0;
-    if (split_outputs(nd))
-        g.b = sn_x_weight(x, nd, W_KERNEL) + t->o0, g.b_rs = nd->out.ch, g.b_cs = 1;
-    else
+    struct sn_t3 y = sn_x_out(x, nd, t->r0);
+    y.p += t->o0;
+    struct sn_rows_gemm g = {.n = t->r1 - t->r0,
+                             .a = sn_x_in(x, nd, 0, t->r0),
+                             .c = y,
+                             .len = sn_x_out_len(x, nd, t->r0),
+                             .n_out = t->o1 - t->o0,
+                             .bias = nd->p[P_BIAS].i ? sn_x_weight(x, nd, W_BIAS) + t->o0 : NULL,
+                             .ws = sn_x_ws(x, t->worker)};
+    if (is_packed(nd, sn_x_mode(x)))
         g.packed = (const char *)sn_x_prepared(x, nd) + sn_x_kernels(x)->gemm_pack_bytes(nd->in[0].ch, t->o0);
+    else
+        g.b = sn_x_weight(x, nd, W_KERNEL) + t->o0, g.b_rs = nd->out.ch, g.b_cs = 1;
     sn_rows_gemm(x, &g);
     return 0;
 }
 
 /* Columns [t->o0, t->o1) of dx where the weights are split, else all. */
 static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    struct sn_rows_gemm g = {.n = t->r1 - t->r0, .a = sn_x_grad_out(x, nd, t->r0), .c = sn_x_grad_in(x, nd, 0, t->r0)};
-    if (!g.c.p) return 0;
-    g.len = sn_x_grad_out_len(x, nd, t->r0), g.ws = sn_x_ws(x, t->worker);
-    if (split_outputs(nd)) {
+    const struct sn_kernels *k = sn_x_kernels(x);
+    struct sn_t3 dx = sn_x_grad_in(x, nd, 0, t->r0);
+    if (!dx.p) return 0;
+    dx.p += t->o0;
+    struct sn_rows_gemm g = {.n = t->r1 - t->r0,
+                             .a = sn_x_grad_out(x, nd, t->r0),
+                             .c = dx,
+                             .len = sn_x_grad_out_len(x, nd, t->r0),
+                             .n_out = t->o1 - t->o0,
+                             .ws = sn_x_ws(x, t->worker)};
+    if (is_packed(nd, sn_x_mode(x)))
+        g.packed = (const char *)sn_x_prepared(x, nd) + sn_pack_bytes(k, nd->in[0].ch, nd->out.ch) + k->gemm_pack_bytes(nd->out.ch, t->o0);
+    else
         g.b = sn_x_weight(x, nd, W_KERNEL) + t->o0 * nd->out.ch, g.b_rs = 1, g.b_cs = nd->out.ch;
-        g.n_out = t->o1 - t->o0, g.c.p += t->o0;
-    } else {
-        g.packed = (const char *)sn_x_prepared(x, nd) + sn_pack_bytes(sn_x_kernels(x), nd->in[0].ch, nd->out.ch);
-        g.n_out = nd->in[0].ch;
-    }
     sn_rows_gemm(x, &g);
     return 0;
 }
 
 static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const struct sn_tile *t, sn_real *dst) {
-    struct sn_t3 dy = sn_x_grad_out(x, nd, t->r0);
+    const struct sn_t3 a = sn_x_in(x, nd, 0, t->r0), dy = sn_x_grad_out(x, nd, t->r0);
     int n = t->r1 - t->r0;
     if (w == W_BIAS)
         sn_x_kernels(x)->bias_grad(&(struct sn_bias_grad){.n = n, .dy = dy, .db = dst});
+    else if (t->leaf < 0)
+        sn_x_kernels(x)->outer(&(struct sn_outer){.m = t->o1 - t->o0,
+                                                  .n = nd->out.ch,
+                                                  .rows = n,
+                                                  .leaves = sn_x_leaves(x),
+                                                  .a = a.p + t->o0,
+                                                  .a_row = a.row,
+                                                  .b = dy.p,
+                                                  .b_row = dy.row,
+                                                  .len = dy.len,
+                                                  .c = dst,
+                                                  .c_rs = nd->out.ch,
+                                                  .ws = sn_x_ws(x, t->worker)});
     else
         sn_rows_outer(x, &(struct sn_rows_outer){.n = n,
-                                                 .a = sn_x_in(x, nd, 0, t->r0),
+                                                 .a = a,
                                                  .b = dy,
                                                  .len = sn_x_out_len(x, nd, t->r0),
                                                  .o0 = t->o0,

@@ -55,6 +55,7 @@ struct sn_weight {
     bool trainable;
     bool regularize; /* kernel_regularizer applies */
     int64_t block;   /* OUTPUT split: rows (of shape[0..rank-2] flattened) per block, 0 = never splits */
+    bool at_once;    /* weight_grad sums the leaves itself: called once per block with all rows of the batch and leaf -1 */
 };
 
 struct sn_op;
@@ -77,7 +78,8 @@ struct sn_node {
 /* ---- passes ------------------------------------------------------------------------------------------------------------------------ */
 
 enum sn_split { SN_SPLIT_NONE, SN_SPLIT_SAMPLE, SN_SPLIT_OUTPUT, SN_SPLIT_REDUCE, SN_SPLIT_ONCE };
-/* SAMPLE: rows [r0,r1). OUTPUT: all rows, outputs [o0,o1). REDUCE: rows of leaf `leaf`. ONCE: one call after a REDUCE. */
+/* SAMPLE: rows [r0,r1). OUTPUT: all rows, outputs [o0,o1). REDUCE: rows of leaf `leaf` (-1: all leaves). ONCE: one call after a REDUCE.
+ * [o0,o1): all outputs where a pass is not split by them; of a reverse pass, channels of the input's gradient. */
 struct sn_tile {
     int r0, r1;
     int64_t o0, o1;
@@ -143,7 +145,8 @@ struct sn_op {
     int (*prepare)(struct sn_exec *x, const struct sn_node *nd, void *dst); /* NULL: nothing */
     double (*work)(const struct sn_node *nd); /* multiply-adds per row, forward; NULL: elements of the output */
 
-    /* Large weights: SAMPLE phases run as OUTPUT phases, by blocks of the output's channels forward and of the input's in reverse. */
+    /* NULL: no. When true, forward, backward and attribute passes marked SAMPLE run by blocks of what they write (outputs; channels of the
+     * input's gradient) instead of rows: large weights, each read once. */
     bool (*split_outputs)(const struct sn_node *nd);
     struct sn_phase forward[SN_MAX_PHASES];  /* infer and attribute use the phases that are SAMPLE or OUTPUT only */
     struct sn_phase backward[SN_MAX_PHASES]; /* data gradients (assign) */

@@ -19,15 +19,18 @@ static double now(void) {
 
 typedef void (*work_fn)(const struct sn_kernels *k, const void *args);
 
-/* Seconds of one call: the best of 7 rounds of at least 10 ms. */
+#define ROUNDS 30
+#define ROUND_SECONDS 2e-3 /* short: what disturbs a round on a shared machine spares others */
+
+/* Seconds of one call: the best round. */
 static double best_seconds(work_fn fn, const struct sn_kernels *k, const void *args) {
     double best = 1e30;
     int calls = 1;
-    for (int round = 0; round < 7;) {
+    for (int round = 0; round < ROUNDS;) {
         double t = now();
         for (int i = 0; i < calls; i++) fn(k, args);
         t = now() - t;
-        if (t < 0.01) {
+        if (t < ROUND_SECONDS) {
             calls *= 2;
             continue;
         }
@@ -102,17 +105,37 @@ static void run_gemm(const struct sn_kernels *k, const void *args) {
     k->gemm(args);
 }
 
-static void bench_gemm(const struct bench *b, int64_t m, int64_t n, int64_t k, bool packed, bool transposed_a) {
+enum { PACKED = 1, A_COLUMNS = 2, B_COLUMNS = 4 }; /* B packed beforehand; A or B stored the other way round */
+static void bench_gemm(const struct bench *b, int64_t m, int64_t n, int64_t k, int how) {
+    const bool packed = how & PACKED, transposed_a = how & A_COLUMNS, transposed_b = how & B_COLUMNS;
     float *a = floats(m * k), *w = floats(k * n), *c = floats(m * n);
     void *ws = bytes(b->k->gemm_ws()), *panels = bytes(b->k->gemm_pack_bytes(k, n));
     b->k->gemm_pack(&(struct sn_gemm_pack){.n = n, .k = k, .b = w, .b_rs = n, .b_cs = 1, .dst = panels});
     struct sn_gemm g = {
         .m = m, .n = n, .k = k, .a = a, .a_rs = transposed_a ? 1 : k, .a_cs = transposed_a ? m : 1, .b = w, .b_rs = n, .b_cs = 1};
+    if (transposed_b) g.b_rs = 1, g.b_cs = k;
     g.packed_b = packed ? panels : NULL, g.c = c, g.c_rs = n, g.ws = ws, g.accumulate = transposed_a;
     char name[64];
-    snprintf(name, sizeof name, "gemm %ldx%ldx%ld%s%s", (long)m, (long)n, (long)k, packed ? " packed" : "", transposed_a ? " A^T" : "");
+    snprintf(name, sizeof name, "gemm %ldx%ldx%ld%s%s%s", (long)m, (long)n, (long)k, packed ? " packed" : "", transposed_a ? " A^T" : "",
+             transposed_b ? " B^T" : "");
     report(b, name, 2.0 * (double)m * (double)n * (double)k, run_gemm, &g);
     free(a), free(w), free(c), free(ws), free(panels);
+}
+
+static void run_outer(const struct sn_kernels *k, const void *args) {
+    k->outer(args);
+}
+
+static void bench_outer(const struct bench *b, int64_t m, int64_t n, int rows) {
+    float *x = floats(rows * m), *y = floats(rows * n), *c = floats(m * n);
+    void *ws = bytes(b->k->gemm_ws());
+    int32_t len[256];
+    for (int i = 0; i < rows; i++) len[i] = 1;
+    const struct sn_outer o = {m, n, rows, 8, x, m, y, n, len, c, n, ws};
+    char name[64];
+    snprintf(name, sizeof name, "outer %ldx%ld rows %d", (long)m, (long)n, rows);
+    report(b, name, 2.0 * (double)m * (double)n * rows, run_outer, &o);
+    free(x), free(y), free(c), free(ws);
 }
 
 static void run_conv_fwd(const struct sn_kernels *k, const void *args) {
@@ -207,20 +230,27 @@ static void bench_lstm(const struct bench *b, int rows, int len, int h) {
 }
 
 static void bench_all(const struct bench *b) {
-    static const int shapes[][3] = {{981, 320, 104}, {992, 128, 576}, {64, 1280, 320}, {2048, 2048, 2048}, {1, 512, 128},
-                                    {8, 512, 128},   {8, 1280, 320},  {64, 925, 4096}, {100, 1, 925},      {7, 33, 65}};
+    static const int shapes[][3] = {{981, 320, 104},   {992, 128, 576},  {64, 1280, 320},    {2048, 2048, 2048}, {1, 512, 128},
+                                    {8, 512, 128},     {8, 1280, 320},   {64, 925, 4096},    {100, 1, 925},      {7, 33, 65},
+                                    {4800, 1280, 320}, {64, 1000, 2600}, {12800, 200, 3300}, {64, 1, 64},        {25, 128, 64},
+                                    {32, 128, 32},     {75, 1280, 320}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int packed = 1; packed >= 0; packed--) bench_gemm(b, shapes[i][0], shapes[i][1], shapes[i][2], packed, false);
-    bench_gemm(b, 320, 1280, 74, false, true);
-    bench_gemm(b, 128, 576, 992, false, true);
-    bench_gemm(b, 4096, 925, 64, false, true);
-    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0, 1}, false);
-    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7, 1}, true);
-    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5, 1}, true);
-    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3, 1}, true);
-    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0, 1}, false);
-    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4, 1}, true);
-    bench_conv(b, "dilated", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1, 1}, true);
+        for (int packed = 1; packed >= 0; packed--) bench_gemm(b, shapes[i][0], shapes[i][1], shapes[i][2], packed);
+    bench_gemm(b, 320, 1280, 74, A_COLUMNS);
+    bench_gemm(b, 128, 576, 992, A_COLUMNS);
+    bench_gemm(b, 4096, 925, 64, A_COLUMNS);
+    bench_gemm(b, 64, 4096, 925, B_COLUMNS);
+    bench_gemm(b, 64, 128, 25, A_COLUMNS);
+    bench_outer(b, 64, 1, 64);
+    bench_outer(b, 4096, 925, 64);
+    bench_outer(b, 4096, 1000, 128);
+    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0}, false);
+    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7}, true);
+    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5}, true);
+    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3}, true);
+    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0}, false);
+    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4}, true);
+    bench_conv(b, "dilated", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1}, true);
     bench_lstm(b, 64, 75, 320);
     bench_lstm(b, 16, 75, 320);
     bench_lstm(b, 1, 75, 320);

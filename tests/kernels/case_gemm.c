@@ -130,7 +130,60 @@ static void bits(struct kt *t) {
     }
 }
 
+/* C += the tree over leaves of A^T B, by its definition; parts of C have the bits of the whole. */
+#define LEAVES_MAX 8
+static sn_real outer_defined(const struct sn_outer *o, int64_t i, int64_t j, double *want) {
+    sn_real leaf[LEAVES_MAX];
+    for (int l = 0; l < o->leaves; l++) {
+        const int r0 = l * o->rows / o->leaves, r1 = (l + 1) * o->rows / o->leaves;
+        leaf[l] = 0;
+        for (int b = r0; b < r1; b += SN_KBLOCK) {
+            sn_real part = 0;
+            for (int r = b; r < r1 && r < b + SN_KBLOCK; r++) {
+                if (o->len[r] < 1) continue;
+                part = (sn_real)fmaf((float)o->a[r * o->a_row + i], (float)o->b[r * o->b_row + j], (float)part);
+                *want += (double)o->a[r * o->a_row + i] * o->b[r * o->b_row + j];
+            }
+            leaf[l] += part;
+        }
+    }
+    for (int step = 1; step < o->leaves; step *= 2)
+        for (int l = 0; l + step < o->leaves; l += 2 * step) leaf[l] += leaf[l + step];
+    return leaf[0];
+}
+
+static void outer(struct kt *t) {
+    static const int ms[] = {1, 5, 6, 7, 14, 100}, ns[] = {1, 8, 15, 16, 17, 31, 33, 100}, rows[] = {0, 1, 7, 8, 9, 21, 64, 600, 2048},
+                     leaves[] = {8, 1, 2, 3, 5, 6, 7};
+    bool vector = t->stable && sizeof(sn_real) == sizeof(float) && strcmp(t->k->isa, "ref") != 0;
+    for (int s = 0; s < 6 * 8 * 9; s++) {
+        struct sn_outer o = {.m = ms[s % 6], .n = ns[s / 6 % 8], .rows = rows[s / 48], .leaves = leaves[s % 7]};
+        kt_begin(t, "m %d n %d rows %d leaves %d", (int)o.m, (int)o.n, o.rows, o.leaves);
+        int32_t *len = kt_bytes(t, (size_t)(o.rows + 1) * sizeof *len), *m = kt_bytes(t, sizeof *m);
+        for (int i = 0; i <= o.rows; i++) len[i] = i != 3;
+        *m = (int32_t)o.m;
+        const struct sn_t3 a = kt_t3_values(t, o.rows, (int)o.m, len, s % 2), b = kt_t3_values(t, o.rows, (int)o.n, len, s % 3 == 0);
+        const struct sn_t3 c = kt_t3_values(t, 1, (int)o.n, m, s % 2);
+        sn_real *old = kt_reals(t, (size_t)c.row);
+        memcpy(old, c.p, (size_t)c.row * sizeof *old);
+        kt_keep(t, a.p);
+        kt_keep(t, b.p);
+        o.a = a.p, o.a_row = a.row, o.b = b.p, o.b_row = b.row, o.len = len, o.c = c.p, o.c_rs = c.ld;
+        o.ws = kt_bytes(t, t->k->gemm_ws());
+        t->k->outer(&o);
+        kt_t3_written(t, &c, 1);
+        for (int64_t i = 0; i < o.m; i++)
+            for (int64_t j = 0; j < o.n; j++) {
+                double want = old[i * c.ld + j];
+                sn_real exact = old[i * c.ld + j] + outer_defined(&o, i, j, &want);
+                kt_check(t, c.p[i * c.ld + j], want);
+                if (vector) kt_same(t, &c.p[i * c.ld + j], &exact, sizeof exact, "bits of the definition");
+            }
+    }
+}
+
 const struct kt_case SN_SYM(kt_cases_gemm)[] = {
+    {"outer", 1e-4, outer},
     {"gemm", 1e-4, values},
     {"gemm, bits", 1e-4, bits},
     {NULL, 0, NULL},

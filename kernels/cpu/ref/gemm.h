@@ -36,6 +36,30 @@ static void SN_T(gemm)(const struct sn_gemm *g) {
     }
 }
 
+/* One row of a leaf's sum over columns [j, j+cols). */
+static void SN_T(outer_leaf)(const struct sn_outer *o, int64_t i, int64_t j, int cols, int r0, int r1, sn_real *sum) {
+    for (int c = 0; c < cols; c++) sum[c] = 0;
+    for (int b = r0; b < r1; b += SN_KBLOCK) {
+        sn_real part[SN_NR] = {0};
+        for (int r = b; r < r1 && r < b + SN_KBLOCK; r++)
+            for (int c = 0; o->len[r] > 0 && c < cols; c++) part[c] = SN_FMA(o->a[r * o->a_row + i], o->b[r * o->b_row + j + c], part[c]);
+        for (int c = 0; c < cols; c++) sum[c] += part[c];
+    }
+}
+
+static void SN_T(outer)(const struct sn_outer *o) {
+    sn_real leaf[SN_OUTER_LEAVES][SN_NR];
+    for (int64_t i = 0; o->rows > 0 && i < o->m; i++)
+        for (int64_t j = 0; j < o->n; j += SN_NR) {
+            const int cols = sn_imin(o->n - j, SN_NR);
+            for (int l = 0; l < o->leaves; l++) SN_T(outer_leaf)(o, i, j, cols, SN_T(outer_row)(o, l), SN_T(outer_row)(o, l + 1), leaf[l]);
+            for (int step = 1; step < o->leaves; step *= 2)
+                for (int l = 0; l + step < o->leaves; l += 2 * step)
+                    for (int c = 0; c < cols; c++) leaf[l][c] += leaf[l + step][c];
+            for (int c = 0; c < cols; c++) o->c[i * o->c_rs + j + c] += leaf[0][c];
+        }
+}
+
 static void SN_T(fill_gemm)(struct sn_kernels *k) {
     k->provider = "own";
     k->gemm_nr = SN_NR;
@@ -43,4 +67,5 @@ static void SN_T(fill_gemm)(struct sn_kernels *k) {
     k->gemm_pack_bytes = SN_T(gemm_pack_bytes);
     k->gemm = SN_T(gemm);
     k->gemm_pack = SN_T(gemm_pack);
+    k->outer = SN_T(outer);
 }

@@ -71,24 +71,16 @@ static void SN_T(tile_edge)(const struct sn_gemm_tile *t, int mr, const float *p
     }
 }
 
-/* mr rows by the first nv vectors of each of np panels. Only whole tiles have np > 1. */
-SN_INLINE void SN_T(tile_body)(const struct sn_gemm_tile *t, const int mr, const int np, const int nv) {
-    sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV];
+/* acc = sum over k of A(r,k) B(k,v) from zero, for mr rows by the first nv vectors of each of np panels. */
+SN_INLINE void SN_T(tile_chain)(sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV], const float *a0, int64_t rs, int64_t ks, const float *b,
+                                int64_t panel, int64_t bs, int64_t k, const int mr, const int np, const int nv) {
+    const float *a1 = a0 + 4 * rs, *a2 = a0 + 8 * rs, *a3 = a0 + 12 * rs;
     SN_UNROLL
     for (int r = 0; r < mr; r++) {
         SN_UNROLL
         for (int v = 0; v < np * nv; v++) acc[r][v] = SN_SET1(0.0f);
     }
-    if (t->start == t->c) {
-        SN_UNROLL
-        for (int r = 0; r < mr; r++) {
-            SN_UNROLL
-            for (int v = 0; v < np * nv; v += SN_LINE / SN_VEC) __builtin_prefetch(t->c + r * t->c_rs + v * SN_VEC, 0, 2);
-        }
-    }
-    const int64_t rs = t->a_rs, ks = t->a_ks, bs = t->b_ks, panel = t->b_panel;
-    const float *a0 = t->a, *a1 = a0 + 4 * rs, *a2 = a0 + 8 * rs, *a3 = a0 + 12 * rs, *b = t->b;
-    for (int64_t k = t->k; k > 0; k--) {
+    for (; k > 0; k--) {
         sn_vec bv[SN_MAX_PANELS * SN_NV];
         SN_UNROLL
         for (int v = 0; v < np * nv; v++) bv[v] = *(const sn_vec *)(b + v / nv * panel + v % nv * SN_VEC);
@@ -101,6 +93,19 @@ SN_INLINE void SN_T(tile_body)(const struct sn_gemm_tile *t, const int mr, const
         }
         a0 += ks, a1 += ks, a2 += ks, a3 += ks, b += bs;
     }
+}
+
+/* Only whole tiles have np > 1. */
+SN_INLINE void SN_T(tile_body)(const struct sn_gemm_tile *t, const int mr, const int np, const int nv) {
+    sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV];
+    if (t->start == t->c) {
+        SN_UNROLL
+        for (int r = 0; r < mr; r++) {
+            SN_UNROLL
+            for (int v = 0; v < np * nv; v += SN_LINE / SN_VEC) __builtin_prefetch(t->c + r * t->c_rs + v * SN_VEC, 0, 2);
+        }
+    }
+    SN_T(tile_chain)(acc, t->a, t->a_rs, t->a_ks, t->b, t->b_panel, t->b_ks, t->k, mr, np, nv);
     if (t->cols == np * nv * SN_VEC) {
         const float *s = t->start;
         float *c = t->c;
@@ -267,6 +272,8 @@ static void SN_T(gemm)(const struct sn_gemm *g) {
     for (; j < g->n; j += SN_PACK_COLS) SN_T(gemm_cols)(g, j, sn_imin(g->n - j, SN_PACK_COLS), false);
 }
 
+#include "cpu/tmpl/outer.h"
+
 static void SN_T(fill_gemm)(struct sn_kernels *k) {
     k->provider = "own";
     k->gemm_nr = SN_NR;
@@ -274,4 +281,5 @@ static void SN_T(fill_gemm)(struct sn_kernels *k) {
     k->gemm_pack_bytes = SN_T(gemm_pack_bytes);
     k->gemm = SN_T(gemm);
     k->gemm_pack = SN_T(gemm_pack);
+    k->outer = SN_T(outer);
 }

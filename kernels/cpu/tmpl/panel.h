@@ -41,3 +41,8 @@ static void SN_T(gemm_empty)(const struct sn_gemm *g) {
     for (int64_t i = 0; i < g->m; i++)
         for (int64_t j = 0; j < g->n; j++) g->c[i * g->c_rs + j] = s.p[i * s.rs + j * s.cs];
 }
+
+/* First row of leaf i. */
+static inline int SN_T(outer_row)(const struct sn_outer *o, int i) {
+    return (int)((int64_t)i * o->rows / o->leaves);
+}
