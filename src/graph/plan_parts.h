@@ -118,8 +118,6 @@ int sn_plan_layout(struct sn_plan *p);   /* layout.c: buffers, lifetimes, offset
 void sn_leaf_rows(int n, int leaves, int leaf, int *r0, int *r1);
 void sn_tile_rows(int n, int tiles, int i, int *r0, int *r1);
 int sn_tiles(int n, int tile_rows);
-/* Channels that an OUTPUT item is split over. */
-int64_t sn_item_channels(const struct sn_plan *p, const struct sn_item *it);
 bool sn_place_has_value(const struct sn_plan *p, int node);
 /* The chain's nodes as its functions take them. */
 void sn_chain_nodes(const struct sn_plan *p, int chain, const struct sn_node *nodes[SN_CHAIN_MAX]);

@@ -216,8 +216,9 @@ static int backward_items(struct sn_plan *p, struct pending *q, const struct sn_
     const struct sn_place *pl = &p->place[nd->id];
     if (!input_needs(p, nd) && pl->keep.scratch == 0 && !(nd->op->flags & SN_OP_NO_ROW)) return 0;
     for (int k = 0; k < SN_MAX_PHASES && nd->op->backward[k].run; k++) {
-        if (nd->op->backward[k].split != SN_SPLIT_SAMPLE) SN_TRY(flush_pending(p, q));
-        SN_TRY(add_item(p, pass_item(p, SN_ITEM_BACKWARD, nd, nd->op->backward[k].split, nd->op->backward[k].run)));
+        struct sn_item it = pass_item(p, SN_ITEM_BACKWARD, nd, nd->op->backward[k].split, nd->op->backward[k].run);
+        if (it.split != SN_SPLIT_SAMPLE) SN_TRY(flush_pending(p, q));
+        SN_TRY(add_item(p, it));
     }
     return 0;
 }

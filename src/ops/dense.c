@@ -39,24 +39,19 @@ static void keep(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k)
 
 /* By blocks of outputs where the weights would not stay in cache from tile to tile. */
 static bool split_outputs(const struct sn_node *nd) {
-    return !nd->in[0].seq && nd->in[0].ch * nd->out.ch > (1 << 18);
-}
-
-/* Weights that change at every step and are read once in it are not worth a packed copy. */
-static bool is_packed(const struct sn_node *nd, enum sn_mode mode) {
-    return mode != SN_TRAIN || !split_outputs(nd);
+    return !nd->in[0].seq && nd->in[0].ch * nd->out.ch > SPLIT_WEIGHTS;
 }
 
 static void sizes(const struct sn_node *nd, enum sn_mode mode, const struct sn_kernels *k, int tile_rows, struct sn_sizes *s) {
     (void)tile_rows;
     s->workspace = k->gemm_ws();
-    if (!is_packed(nd, mode)) return;
+    if (split_outputs(nd)) return;
     s->prepared = sn_pack_bytes(k, nd->in[0].ch, nd->out.ch);
     if (mode != SN_INFER) s->prepared += sn_pack_bytes(k, nd->out.ch, nd->in[0].ch);
 }
 
 static int prepare(struct sn_exec *x, const struct sn_node *nd, void *dst) {
-    if (!is_packed(nd, sn_x_mode(x))) return 0;
+    if (split_outputs(nd)) return 0;
     const sn_real *w = sn_x_weight(x, nd, W_KERNEL);
     size_t used = sn_pack_weight(x, w, nd->in[0].ch, nd->out.ch, false, dst);
     if (sn_x_mode(x) != SN_INFER) sn_pack_weight(x, w, nd->in[0].ch, nd->out.ch, true, (char *)dst + used);
@@ -77,7 +72,7 @@ static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_
                              .n_out = t->o1 - t->o0,
                              .bias = nd->p[P_BIAS].i ? sn_x_weight(x, nd, W_BIAS) + t->o0 : NULL,
                              .ws = sn_x_ws(x, t->worker)};
-    if (is_packed(nd, sn_x_mode(x)))
+    if (!split_outputs(nd))
         g.packed = (const char *)sn_x_prepared(x, nd) + sn_x_kernels(x)->gemm_pack_bytes(nd->in[0].ch, t->o0);
     else
         g.b = sn_x_weight(x, nd, W_KERNEL) + t->o0, g.b_rs = nd->out.ch, g.b_cs = 1;
@@ -97,7 +92,7 @@ static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn
                              .len = sn_x_grad_out_len(x, nd, t->r0),
                              .n_out = t->o1 - t->o0,
                              .ws = sn_x_ws(x, t->worker)};
-    if (is_packed(nd, sn_x_mode(x)))
+    if (!split_outputs(nd))
         g.packed = (const char *)sn_x_prepared(x, nd) + sn_pack_bytes(k, nd->in[0].ch, nd->out.ch) + k->gemm_pack_bytes(nd->out.ch, t->o0);
     else
         g.b = sn_x_weight(x, nd, W_KERNEL) + t->o0 * nd->out.ch, g.b_rs = 1, g.b_cs = nd->out.ch;
