@@ -196,6 +196,30 @@ struct sn_codes_pool_bwd {
     sn_real *db; /* (cout), += ; NULL: not asked for */
     void *ws;    /* codes_grad_ws(s) */
 };
+/* Fused conv on codes + relu + global max pooling. Forward writes a position per row; win (n, cout) gets the winning output's number (first
+ * on ties), when not NULL. Bits equal the three separate slots'. */
+struct sn_codes_global_fwd {
+    struct sn_conv s;
+    struct sn_codes in;
+    const void *tables;
+    const sn_real *w;
+    const sn_real *bias;
+    struct sn_t3 y; /* pooled */
+    int32_t *win;
+    int64_t win_row;         /* elements from row to row */
+    const int32_t *conv_len; /* (n) positions before pooling */
+    void *ws;                /* codes_global_ws(s) bytes */
+};
+/* Filter and bias gradient of the fused chain: dy where the pooled value is positive goes to the winner. */
+struct sn_codes_global_bwd {
+    struct sn_conv s;
+    struct sn_codes in;
+    struct sn_t3 y, dy; /* pooled */
+    const int32_t *win;
+    int64_t win_row;
+    sn_real *dw; /* (k*cin, cout), += ; NULL: not asked for */
+    sn_real *db; /* (cout), += ; NULL: not asked for */
+};
 
 /* ---- pooling ----------------------------------------------------------------------------------------------------------------- */
 
@@ -463,6 +487,8 @@ struct sn_finite {
     X(codes_bwd_filter, sn_codes_bwd_filter)                                                                                               \
     X(codes_pool_fwd, sn_codes_pool_fwd)                                                                                                   \
     X(codes_pool_bwd, sn_codes_pool_bwd)                                                                                                   \
+    X(codes_global_fwd, sn_codes_global_fwd)                                                                                               \
+    X(codes_global_bwd, sn_codes_global_bwd)                                                                                               \
     X(max_pool_fwd, sn_pool_fwd)                                                                                                           \
     X(max_pool_bwd, sn_pool_bwd)                                                                                                           \
     X(max_pool_attr, sn_max_pool_attr)                                                                                                     \
@@ -510,6 +536,7 @@ struct sn_kernels {
     size_t (*codes_bytes)(const struct sn_conv *s);
     size_t (*codes_grad_ws)(const struct sn_conv *s);
     size_t (*codes_pool_ws)(const struct sn_conv *s, int pool);
+    size_t (*codes_global_ws)(const struct sn_conv *s);
     size_t (*lstm_ws)(int64_t rows, int64_t units); /* fwd, bwd, attr and du */
 #define SN_KERNEL_FIELD(slot, args) void (*slot)(const struct args *a);
     SN_KERNELS(SN_KERNEL_FIELD)

@@ -90,4 +90,64 @@ static const struct sn_fusion conv_relu_pool = {
     .weight_grad = weight_grad,
 };
 
-const struct sn_fusion *const sn_fusions_cpu[] = {&conv_relu_pool, NULL};
+/* conv1d on codes + relu + global_max_pooling1d: the same with one window a row. */
+
+static bool match_global(const struct sn_node *const *nd) {
+    return nd[0]->on_codes;
+}
+
+static void keep_global(const struct sn_node *const *nd, enum sn_mode mode, struct sn_keep *k) {
+    k->output = mode == SN_TRAIN;
+    k->cache = mode == SN_TRAIN ? (size_t)nd[2]->out.ch * sizeof(int32_t) : 0;
+}
+
+static void sizes_global(const struct sn_node *const *nd, enum sn_mode mode, const struct sn_kernels *k, struct sn_sizes *s) {
+    struct sn_conv c = conv_shape(nd[0]);
+    (void)mode;
+    s->workspace = k->codes_global_ws(&c);
+}
+
+static int32_t *winners(const struct sn_exec *x, const struct sn_node *pool, int r0, int64_t *row) {
+    int32_t *win = sn_x_cache(x, pool, r0, row);
+    *row /= (int64_t)sizeof *win;
+    return win;
+}
+
+static int forward_global(struct sn_exec *x, const struct sn_node *const *nd, const struct sn_tile *t) {
+    struct sn_codes_global_fwd a = {.s = conv_shape(nd[0]),
+                                    .in = sn_x_codes(x, t->r0, t->r1 - t->r0),
+                                    .tables = sn_x_prepared(x, nd[0]),
+                                    .w = sn_x_weight(x, nd[0], 0),
+                                    .bias = has_bias(nd[0]) ? sn_x_weight(x, nd[0], 1) : NULL,
+                                    .y = sn_x_out(x, nd[2], t->r0),
+                                    .conv_len = sn_x_out(x, nd[0], t->r0).len,
+                                    .ws = sn_x_ws(x, t->worker)};
+    if (sn_x_mode(x) == SN_TRAIN) a.win = winners(x, nd[2], t->r0, &a.win_row);
+    sn_x_kernels(x)->codes_global_fwd(&a);
+    return 0;
+}
+
+static int weight_grad_global(struct sn_exec *x, const struct sn_node *const *nd, int w, const struct sn_tile *t, sn_real *dst) {
+    struct sn_codes_global_bwd a = {.s = conv_shape(nd[0]),
+                                    .in = sn_x_codes(x, t->r0, t->r1 - t->r0),
+                                    .y = sn_x_out(x, nd[2], t->r0),
+                                    .dy = sn_x_grad_out(x, nd[2], t->r0),
+                                    .dw = w == 0 ? dst : NULL,
+                                    .db = w == 1 ? dst : NULL};
+    a.win = winners(x, nd[2], t->r0, &a.win_row);
+    sn_x_kernels(x)->codes_global_bwd(&a);
+    return 0;
+}
+
+static const struct sn_fusion conv_relu_global = {
+    .name = "conv1d(codes)+relu+global_max_pooling1d",
+    .ops = {"conv1d", "relu", "global_max_pooling1d"},
+    .modes = {[SN_INFER] = true, [SN_TRAIN] = true},
+    .match = match_global,
+    .keep = keep_global,
+    .sizes = sizes_global,
+    .forward = forward_global,
+    .weight_grad = weight_grad_global,
+};
+
+const struct sn_fusion *const sn_fusions_cpu[] = {&conv_relu_pool, &conv_relu_global, NULL};

@@ -102,8 +102,52 @@ static void backward(struct kt *t) {
     }
 }
 
+/* The same with one window a row. */
+static void global(struct kt *t) {
+    struct codes_batch b;
+    for (int s = 0; cb_next(t, s, s % 2, &b); s++) {
+        int32_t *one = kt_bytes(t, CB_ROWS * sizeof *one);
+        for (int i = 0; i < CB_ROWS; i++) one[i] = b.conv_len[i] > 0 || i % 2;
+        kt_keep(t, one);
+        struct sn_t3 conv = kt_t3(t, CB_ROWS, b.s.cout, b.conv_len, false), y = kt_t3(t, CB_ROWS, b.s.cout, one, s % 2);
+        struct sn_t3 fused = kt_t3(t, CB_ROWS, b.s.cout, one, s % 2), without = kt_t3(t, CB_ROWS, b.s.cout, one, s % 2);
+        const struct sn_pool_shape pool = {0, 1, 0};
+        cb_forward(t, &b, conv);
+        t->k->unary_fwd(&(struct sn_unary_fwd){SN_RELU, CB_ROWS, conv, conv});
+        t->k->max_pool_fwd(&(struct sn_pool_fwd){pool, CB_ROWS, conv, y});
+        size_t cout = (size_t)b.s.cout, n = (size_t)b.s.k * (size_t)b.s.cin * cout;
+        int32_t *win = kt_bytes(t, CB_ROWS * cout * sizeof *win);
+        struct sn_codes_global_fwd f = {b.s, b.in, b.tables, b.w, b.bias, fused, win, b.s.cout, b.conv_len, NULL};
+        f.ws = kt_bytes(t, t->k->codes_global_ws(&b.s));
+        t->k->codes_global_fwd(&f);
+        kt_t3_written(t, &fused, CB_ROWS);
+        kt_same(t, y.p, fused.p, (size_t)(CB_ROWS * y.row) * sizeof *y.p, "fused forward");
+        f.y = without, f.win = NULL;
+        t->k->codes_global_fwd(&f);
+        kt_same(t, y.p, without.p, (size_t)(CB_ROWS * y.row) * sizeof *y.p, "fused forward without winners");
+
+        struct sn_t3 dy = kt_t3_values(t, CB_ROWS, b.s.cout, one, s % 3 == 0), dx = kt_t3(t, CB_ROWS, b.s.cout, b.conv_len, false);
+        sn_real *dw = kt_reals(t, n), *dv = kt_reals(t, n), *db = kt_reals(t, cout), *dc = kt_reals(t, cout);
+        for (size_t e = 0; e < n; e++) dw[e] = dv[e] = 0;
+        for (size_t e = 0; e < cout; e++) db[e] = dc[e] = 0;
+        kt_keep(t, dy.p);
+        t->k->max_pool_bwd(&(struct sn_pool_bwd){pool, CB_ROWS, conv, dy, dx});
+        t->k->unary_bwd(&(struct sn_unary_bwd){SN_RELU, CB_ROWS, conv, dx, dx});
+        t->k->bias_grad(&(struct sn_bias_grad){CB_ROWS, dx, db});
+        cb_gradient(t, &b, dx, dw);
+        struct sn_codes_global_bwd g = {b.s, b.in, fused, dy, win, b.s.cout, dv, NULL};
+        t->k->codes_global_bwd(&g);
+        g.dw = NULL, g.db = dc;
+        t->k->codes_global_bwd(&g);
+        kt_same(t, dw, dv, n * sizeof *dw, "fused filter gradient");
+        kt_same(t, db, dc, cout * sizeof *db, "fused bias gradient");
+        for (size_t e = 0; e < n && s % 2 == 0; e++) kt_check(t, dv[e], dw[e]);
+    }
+}
+
 const struct kt_case SN_SYM(kt_cases_codes_pool)[] = {
     {"codes_pool_fwd", 5e-6, forward},
     {"codes_pool_bwd", 2e-5, backward},
+    {"codes_global_fwd, codes_global_bwd", 2e-5, global},
     {NULL, 0, NULL},
 };

@@ -34,6 +34,10 @@ const struct net nets[] = {
      "[conv1d: {filters: 4, kernel_size: 5, padding: same, activation: relu}, max_pooling1d: {pool_size: 3}, conv1d: {filters: 3, "
      "kernel_size: 2, activation: relu}, global_max_pooling1d: {}, dense: {units: 1, activation: sigmoid}]",
      "binary_crossentropy", 1, 0, 16, false},
+    {"relu_global_max",
+     "[conv1d: {filters: 5, kernel_size: 4, padding: same, activation: relu}, global_max_pooling1d: {}, dropout: {rate: 0.2}, dense: "
+     "{units: 2, activation: sigmoid}]",
+     "binary_crossentropy", 2, 0, 14, false},
     {"max_pool_overlap",
      "[conv1d: {filters: 3, kernel_size: 3, activation: tanh}, max_pooling1d: {pool_size: 3, strides: 2}, max_pooling1d: {pool_size: 2, "
      "strides: 1, padding: same}, flatten: {}, dense: {units: 2}]",

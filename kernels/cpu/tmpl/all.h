@@ -1,5 +1,6 @@
 /* Every family of slots; included once per table. */
 #include "cpu/tmpl/codes.h"
+#include "cpu/tmpl/codes_global.h"
 #include "cpu/tmpl/conv.h"
 #include "cpu/tmpl/dropout.h"
 #include "cpu/tmpl/element.h"
@@ -22,4 +23,5 @@ static void SN_T(fill_all)(struct sn_kernels *k) {
     SN_T(fill_loss)(k);
     SN_T(fill_optim)(k);
     SN_T(fill_codes)(k);
+    SN_T(fill_codes_global)(k);
 }
