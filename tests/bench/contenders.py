@@ -13,14 +13,16 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 900  # seconds for a peer to build, compile and check its model
 # (label, peer, form, tcmalloc wanted). Forms are explained in peers/*_peer.py.
+TORCH = [("PyTorch eager", "torch", "eager", False), ("PyTorch eager", "torch", "eager", True),
+         ("PyTorch conv2d channels_last", "torch", "conv2d", True), ("PyTorch compiled", "torch", "compile", True),
+         ("PyTorch compiled conv2d channels_last", "torch", "compile-conv2d", True)]
+KERAS = [("Keras", "keras", "graph", False), ("Keras", "keras", "graph", True), ("Keras jit_compile", "keras", "jit", False)]
 SETTINGS = {
-    "train": [("PyTorch eager", "torch", "eager", False), ("PyTorch eager", "torch", "eager", True),
-              ("PyTorch conv2d channels_last", "torch", "conv2d", True), ("PyTorch compiled", "torch", "compile", True),
-              ("PyTorch compiled conv2d channels_last", "torch", "compile-conv2d", True)],
-    "infer": [("PyTorch eager", "torch", "eager", False), ("PyTorch eager", "torch", "eager", True),
-              ("PyTorch conv2d channels_last", "torch", "conv2d", True), ("PyTorch compiled", "torch", "compile", True),
-              ("PyTorch compiled conv2d channels_last", "torch", "compile-conv2d", True)],
+    "train": TORCH + KERAS,
+    "infer": [("OpenVINO latency", "openvino", "latency", False), ("OpenVINO throughput", "openvino", "throughput", False),
+              ("ONNX Runtime", "onnxruntime", "intra", False), ("ONNX Runtime streams", "onnxruntime", "streams", False)] + TORCH + KERAS,
 }
+SEVERAL = ("OpenVINO throughput", "ONNX Runtime streams")  # with one thread the same as the setting before
 
 
 def tcmalloc():
@@ -125,6 +127,8 @@ def start_peer(case, mode, threads, setting, python):
     """None where the setting needs what this machine does not have."""
     label, peer, form, wants_tcmalloc = setting
     env = {"TORCHINDUCTOR_CACHE_DIR": str(case.cache / "inductor")}
+    if threads == 1 and label in SEVERAL:
+        return None
     if wants_tcmalloc:
         if not tcmalloc():
             return None

@@ -29,13 +29,16 @@ def prepare(name, o, reply):
     if not d <= common.TOLERANCE:
         raise RuntimeError(f"its outputs differ by {d:.2g} from seqnet's: not the same model")
     if o["mode"] == "train":
-        batch, call = o["batch"], peer.trainer(o["batch"])
+        rows = batch = o["batch"]
+        call = peer.trainer(batch)
         call()
     else:
-        batch, call = common.sweep(peer.predictor, o["batches"])
+        streams = getattr(peer, "streams", 1)
+        batch, call = common.sweep(peer.predictor, o["batches"], streams)
+        rows = batch * streams
     call()
     reply(ready=True, version=version(module.PACKAGES), batch=batch, difference=d)
-    return batch, call
+    return rows, call
 
 
 def main():
@@ -46,7 +49,7 @@ def main():
         print(json.dumps(fields), file=out, flush=True)
 
     try:
-        batch, call = prepare(sys.argv[1], json.loads(sys.argv[2]), reply)
+        rows, call = prepare(sys.argv[1], json.loads(sys.argv[2]), reply)
     except ModuleNotFoundError as e:
         reply(skipped=str(e))
         return
@@ -57,8 +60,8 @@ def main():
         return
     from common import measure
     for line in sys.stdin:
-        rows, seconds = measure(call, batch, float(line.split()[1]))
-        reply(sequences=rows, seconds=seconds, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        n, seconds = measure(call, rows, float(line.split()[1]))
+        reply(sequences=n, seconds=seconds, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 if __name__ == "__main__":

@@ -38,13 +38,14 @@ def measure(call, rows, want):
     return calls * rows, seconds
 
 
-def sweep(make, batches):
-    """make(batch) gives a call; the fastest per sequence and its batch. A size that does not fit is passed over."""
+def sweep(make, batches, streams=1):
+    """make(batch) gives a call of `streams` times batch sequences; the fastest per sequence: its batch and call. A size that does not fit
+    is passed over."""
     best = None
     for batch in batches:
         try:
             call = make(batch)
-            rows, seconds = measure(call, batch, SWEEP)
+            rows, seconds = measure(call, batch * streams, SWEEP)
         except (MemoryError, RuntimeError) as e:
             print(f"batch {batch}: {e}", file=sys.stderr)
             continue
