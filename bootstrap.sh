@@ -11,6 +11,7 @@ usage: ./bootstrap.sh COMMAND
   demo              build, then train on real REST ChIP-seq peaks, scan a stretch of chr22 and draw the motif found
   test              build, then run the test suite
   build             build in build/ (the program is build/seqnet)
+  bench [ARGUMENT]  measure against PyTorch, TensorFlow, ONNX Runtime and OpenVINO (see `bench --help`; downloads them once)
   install [PREFIX]  build and install (default: /usr/local for root, else ~/.local)
   help              this text
 
@@ -219,6 +220,15 @@ do_install() {
     esac
 }
 
+# The peers live in a virtual environment of their own: tests/bench/environment.py.
+do_bench() {
+    command -v python3 >/dev/null 2>&1 || die "bench: python3 is missing"
+    needed="$needed check"
+    compile -Dtests=true
+    meson compile -C "$build" bench_kernels bench_model >&2
+    exec python3 "$top/tests/bench/bench.py" "$@"
+}
+
 do_demo() {
     compile
     exec sh "$top/demo/run.sh" "$build/seqnet"
@@ -233,6 +243,10 @@ install)
     [ $# -le 2 ] || die "install: expected one PREFIX, got '$3', too"
     shift
     do_install "$@"
+    ;;
+bench)
+    shift
+    do_bench "$@"
     ;;
 help | -h | --help) usage ;;
 *)
