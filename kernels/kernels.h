@@ -42,15 +42,18 @@ struct sn_t3 {
 /* ---- matrix product ---------------------------------------------------------------------------------------------------------- */
 
 /* C(m,n) = start + A(m,k) B(k,n); start = C when accumulate, else bias (n) when not NULL, else 0. Any strides for A and B, overlapping
- * rows allowed (a_rs < k: convolution without im2col). packed_b, from gemm_pack, stands for B when not NULL. k = 0 leaves start.
+ * rows allowed (a_rs < k: convolution without im2col). a_run > 0: the columns of A come in runs of a_run, the first ones of two runs a_jump
+ * elements apart (taps of a dilated convolution). packed_b, from gemm_pack, stands for B when not NULL; packed_k > 0: it is a part of
+ * a packed B of packed_k rows, row r of which begins gemm_nr * r elements behind row 0. k = 0 leaves start.
  * c_cs is 1. ws: gemm_ws bytes, one per worker. */
 struct sn_gemm {
     int64_t m, n, k;
     const sn_real *a;
-    int64_t a_rs, a_cs;
+    int64_t a_rs, a_cs, a_run, a_jump;
     const sn_real *b;
     int64_t b_rs, b_cs;
     const void *packed_b;
+    int64_t packed_k;
     sn_real *c;
     int64_t c_rs;
     const sn_real *bias;

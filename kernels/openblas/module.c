@@ -52,12 +52,35 @@ static void openblas_part(const struct sn_gemm *g, bool add) {
                 (int)g->k, 1.0f, a.p, (int)a.ld, b.p, (int)b.ld, add ? 1.0f : 0.0f, g->c, (int)g->c_rs);
 }
 
+static void openblas_gemm(const struct sn_gemm *g);
+
+/* Columns of A in runs: one product after the other. */
+static void openblas_runs(const struct sn_gemm *g) {
+    struct sn_gemm q = *g;
+    int64_t step;
+    if (g->packed_b && g->packed_k == 0) q.packed_k = g->k;
+    q.a_run = 0;
+    for (int64_t k = 0; k < g->k; k += g->a_run) {
+        q.k = g->k - k < g->a_run ? g->k - k : g->a_run, q.a = g->a + openblas_gemm_column(g, k);
+        if (g->packed_b)
+            q.packed_b = openblas_gemm_packed(g, 0, k, &step);
+        else
+            q.b = g->b + k * g->b_rs;
+        openblas_gemm(&q);
+        q.accumulate = 1;
+    }
+}
+
 static void openblas_gemm(const struct sn_gemm *g) {
     if (g->m < 1 || g->n < 1) return;
+    if (g->a_run > 0 && g->a_run < g->k) {
+        openblas_runs(g);
+        return;
+    }
     if (g->k == 0 || (g->bias && !g->accumulate)) openblas_gemm_empty(g);
     if (g->k == 0) return;
     struct sn_gemm q = *g;
-    if (g->packed_b) q.b = g->packed_b, q.b_rs = 1, q.b_cs = g->k;
+    if (g->packed_b) q.b = openblas_gemm_packed(g, 0, 0, &q.b_cs), q.b_rs = 1;
     const bool copy_a = !openblas_operand(g->a, g->m, g->k, g->a_rs, g->a_cs).p,
                copy_b = !openblas_operand(q.b, g->k, g->n, q.b_rs, q.b_cs).p;
     const int64_t kc = (copy_a || copy_b) && g->k > SN_COPY_K ? SN_COPY_K : g->k;

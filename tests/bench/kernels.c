@@ -160,7 +160,10 @@ static void bench_conv(const struct bench *b, const char *model, int rows, int l
     const double flop = 2.0 * rows * out_len * s.k * s.cin * s.cout;
     const char *const pass[] = {"conv_fwd", "conv_bwd_data", "conv_bwd_filter"};
     char name[3][64];
-    for (int i = 0; i < 3; i++) snprintf(name[i], sizeof name[i], "%s %s %dx%d %d>%d k%d", pass[i], model, rows, len, s.cin, s.cout, s.k);
+    for (int i = 0; i < 3; i++) {
+        snprintf(name[i], sizeof name[i], "%s %s %dx%d %d>%d k%d", pass[i], model, rows, len, s.cin, s.cout, s.k);
+        if (s.dilation > 1) snprintf(name[i] + strlen(name[i]), sizeof name[i] - strlen(name[i]), " d%d", s.dilation);
+    }
     report(b, name[0], flop, run_conv_fwd, &(struct sn_conv_fwd){.s = s, .n = rows, .x = tx, .w = fwd, .y = ty, .ws = ws});
     report(b, name[1], flop, run_conv_bwd_data, &(struct sn_conv_bwd_data){.s = s, .n = rows, .dy = ty, .w = bwd, .dx = tx, .ws = ws});
     report(b, name[2], flop, run_conv_bwd_filter,
@@ -244,13 +247,19 @@ static void bench_all(const struct bench *b) {
     bench_outer(b, 64, 1, 64);
     bench_outer(b, 4096, 925, 64);
     bench_outer(b, 4096, 1000, 128);
-    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0}, false);
-    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7}, true);
-    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5}, true);
-    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3}, true);
-    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0}, false);
-    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4}, true);
-    bench_conv(b, "dilated", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1}, true);
+    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0, 1}, false);
+    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7, 1}, true);
+    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5, 1}, true);
+    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3, 1}, true);
+    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0, 1}, false);
+    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4, 1}, true);
+    bench_conv(b, "cnn2", 16, 25, (struct sn_conv){9, 64, 64, 1, 4, 1}, true);
+    bench_conv(b, "few", 4, 1000, (struct sn_conv){11, 4, 64, 1, 5, 1}, true);
+    bench_conv(b, "bpnet1", 1, 2114, (struct sn_conv){25, 4, 64, 1, 12, 1}, true);
+    static const int apart[] = {1, 2, 16, 256};
+    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)
+        bench_conv(b, "bpnet", 1, 2114, (struct sn_conv){3, 64, 64, 1, apart[i], apart[i]}, true);
+    bench_conv(b, "small", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1, 1}, true);
     bench_lstm(b, 64, 75, 320);
     bench_lstm(b, 16, 75, 320);
     bench_lstm(b, 1, 75, 320);

@@ -11,23 +11,31 @@ struct product {
 
 enum { START_ZERO, START_BIAS, START_C };
 
-/* Layouts of A: rows, columns (transposed), overlapping rows. Of B: rows, columns, packed from rows, packed from columns. */
+enum { RUN = 5, JUMP = 9, BEFORE = 2, BEHIND = 3 };
+
+/* Layouts of A: rows, columns (transposed), overlapping rows, overlapping rows with columns in runs. Of B: rows, columns, packed from rows,
+ * packed from columns; with runs also a part of what is packed. */
 static void make(struct kt *t, struct product *p, int m, int n, int k, int a_kind, int b_kind, int start) {
     int32_t *len = kt_bytes(t, 3 * sizeof *len);
     len[0] = m;
     len[1] = k;
-    len[2] = a_kind == 2 ? 3 * m + k : 0;
+    len[2] = a_kind == 2 ? 3 * m + k : a_kind == 3 ? 3 * m + (k / RUN + 1) * JUMP : 0;
     p->g = (struct sn_gemm){.m = m, .n = n, .k = k, .a_cs = 1, .ws = kt_bytes(t, t->k->gemm_ws())};
     struct sn_t3 a = a_kind == 0 ? kt_t3_values(t, 1, k + !k, len, true) : kt_t3_values(t, 1, m + !m, len + 1, true);
     p->g.a_rs = a.ld;
     if (a_kind == 1) {
         p->g.a_rs = 1;
         p->g.a_cs = a.ld;
-    } else if (a_kind == 2) {
+    } else if (a_kind >= 2) {
         a = kt_t3_values(t, 1, 1, len + 2, false);
         p->g.a_rs = 3;
     }
+    if (a_kind == 3) p->g.a_run = RUN, p->g.a_jump = JUMP;
     p->g.a = a.p;
+    if (a_kind == 3 && b_kind >= 2) {
+        k += BEFORE + BEHIND;
+        len[1] = p->g.packed_k = k;
+    }
     bool columns = b_kind % 2;
     if (columns) len[2] = n;
     struct sn_t3 b = columns ? kt_t3_values(t, 1, k + !k, len + 2, true) : kt_t3_values(t, 1, n, len + 1, true);
@@ -41,6 +49,10 @@ static void make(struct kt *t, struct product *p, int m, int n, int k, int a_kin
         t->k->gemm_pack(&(struct sn_gemm_pack){n, k, b.p, p->g.b_rs, p->g.b_cs, packed});
         kt_keep(t, packed);
         p->g.packed_b = packed;
+        if (a_kind == 3) {
+            p->g.packed_b = (sn_real *)packed + BEFORE * t->k->gemm_nr;
+            p->g.b += BEFORE * p->g.b_rs;
+        }
     }
     if (start == START_BIAS) p->g.bias = kt_values(t, (size_t)n);
     p->c = start == START_C ? kt_t3_values(t, 1, n, len, true) : kt_t3(t, 1, n, len, true);
@@ -65,10 +77,14 @@ static bool next(struct kt *t, int s, struct product *p) {
     static const int ms[] = {1, 0, 3, 7, 8, 13, 33, 70}, ns[] = {1, 4, 15, 16, 17, 31, 33, 64, 100},
                      ks[] = {16, 0, 1, 5, 255, 256, 257, 600};
     if (s >= 8 * 9 * 8) return false;
-    int m = ms[s % 8], n = ns[s / 8 % 9], k = ks[s / 72], a = (s + s / 8) % 3, b = s / 3 % 4, start = (s + s / 72) % 3;
+    int m = ms[s % 8], n = ns[s / 8 % 9], k = ks[s / 72], a = (s + s / 8) % 4, b = s / 3 % 4, start = (s + s / 72) % 3;
     kt_begin(t, "m %d n %d k %d a %d b %d start %d", m, n, k, a, b, start);
     make(t, p, m, n, k, a, b, start);
     return true;
+}
+
+static sn_real at_a(const struct sn_gemm *g, int64_t i, int64_t u) {
+    return g->a[i * g->a_rs + (g->a_run > 0 ? u / g->a_run * g->a_jump + u % g->a_run : u * g->a_cs)];
 }
 
 static void values(struct kt *t) {
@@ -79,7 +95,7 @@ static void values(struct kt *t) {
         for (int64_t i = 0; i < p.g.m; i++)
             for (int64_t j = 0; j < p.g.n; j++) {
                 double want = start_of(&p, i, j);
-                for (int64_t u = 0; u < p.g.k; u++) want += (double)p.g.a[i * p.g.a_rs + u * p.g.a_cs] * p.g.b[u * p.g.b_rs + j * p.g.b_cs];
+                for (int64_t u = 0; u < p.g.k; u++) want += (double)at_a(&p.g, i, u) * p.g.b[u * p.g.b_rs + j * p.g.b_cs];
                 kt_check(t, p.g.c[i * p.g.c_rs + j], want);
             }
     }
@@ -91,7 +107,7 @@ static sn_real defined(const struct product *p, int64_t i, int64_t j) {
     for (int64_t b = 0; b < p->g.k; b += SN_KBLOCK) {
         sn_real part = 0;
         for (int64_t u = b; u < p->g.k && u < b + SN_KBLOCK; u++)
-            part = (sn_real)fmaf((float)p->g.a[i * p->g.a_rs + u * p->g.a_cs], (float)p->g.b[u * p->g.b_rs + j * p->g.b_cs], (float)part);
+            part = (sn_real)fmaf((float)at_a(&p->g, i, u), (float)p->g.b[u * p->g.b_rs + j * p->g.b_cs], (float)part);
         sum += part;
     }
     return sum;
@@ -120,7 +136,7 @@ static void bits(struct kt *t) {
                 h.n = g.n - j < step ? g.n - j : step;
                 h.a += i * g.a_rs;
                 h.b += j * g.b_cs;
-                if (g.packed_b) h.packed_b = (const char *)g.packed_b + t->k->gemm_pack_bytes(g.k, j);
+                if (g.packed_b) h.packed_b = (const char *)g.packed_b + t->k->gemm_pack_bytes(g.packed_k > 0 ? g.packed_k : g.k, j);
                 if (g.bias) h.bias += j;
                 h.c = part + i * g.c_rs + j;
                 run(t, h);

@@ -11,10 +11,11 @@ static size_t SN_T(gemm_ws)(void) {
 static void SN_T(gemm_panel)(const struct sn_gemm *g, int64_t j, int cols, int64_t k0, int64_t k, const sn_real *panel) {
     const struct sn_gemm_start s = SN_T(gemm_start)(g, k0);
     for (int64_t i = 0; i < g->m; i++) {
-        const sn_real *a = g->a + i * g->a_rs + k0 * g->a_cs, *b = panel;
+        const sn_real *a = g->a + i * g->a_rs, *b = panel;
         sn_vec sum[SN_NR / SN_VEC] = {0};
         for (int64_t t = 0; t < k; t++, b += SN_NR)
-            for (int v = 0; v < SN_NR / SN_VEC; v++) sum[v] = SN_FMA(a[t * g->a_cs], *(const sn_vec *)(b + v * SN_VEC), sum[v]);
+            for (int v = 0; v < SN_NR / SN_VEC; v++)
+                sum[v] = SN_FMA(a[SN_T(gemm_column)(g, k0 + t)], *(const sn_vec *)(b + v * SN_VEC), sum[v]);
         for (int c = 0; c < cols; c++) g->c[i * g->c_rs + j + c] = s.p[i * s.rs + (j + c) * s.cs] + sum[c / SN_VEC][c % SN_VEC];
     }
 }
@@ -25,10 +26,10 @@ static void SN_T(gemm)(const struct sn_gemm *g) {
     for (int64_t j = 0; j < g->n; j += SN_NR) {
         int cols = sn_imin(g->n - j, SN_NR);
         for (int64_t k0 = 0; k0 < g->k; k0 += SN_KBLOCK) {
-            int64_t k = sn_imin(g->k - k0, SN_KBLOCK);
+            int64_t k = sn_imin(g->k - k0, SN_KBLOCK), step;
             const sn_real *panel = ws;
             if (g->packed_b)
-                panel = (const sn_real *)g->packed_b + j * g->k + k0 * SN_NR;
+                panel = SN_T(gemm_packed)(g, j, k0, &step);
             else
                 SN_T(pack_panel)(g->b + k0 * g->b_rs + j * g->b_cs, g->b_rs, g->b_cs, k, cols, ws);
             SN_T(gemm_panel)(g, j, cols, k0, k, panel);

@@ -48,11 +48,12 @@
 #define SN_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* What a tile reads and writes: A(r,k) = a[r*a_rs + k*a_ks]; columns of panel p of B at b[p*b_panel + k*b_ks]; C = start + sum. */
+/* What a tile reads and writes: A(r,k) = a[r*a_rs + k*a_ks] for the first a_first of k, then runs of a_run, a_skip elements further each
+ * time than without; columns of panel p of B at b[p*b_panel + k*b_ks]; C = start + sum. */
 struct sn_gemm_tile {
     int64_t k;
     const float *a;
-    int64_t a_rs, a_ks;
+    int64_t a_rs, a_ks, a_first, a_run, a_skip;
     const float *b;
     int64_t b_panel, b_ks;
     const float *start;
@@ -71,15 +72,10 @@ static void SN_T(tile_edge)(const struct sn_gemm_tile *t, int mr, const float *p
     }
 }
 
-/* acc = sum over k of A(r,k) B(k,v) from zero, for mr rows by the first nv vectors of each of np panels. */
-SN_INLINE void SN_T(tile_chain)(sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV], const float *a0, int64_t rs, int64_t ks, const float *b,
-                                int64_t panel, int64_t bs, int64_t k, const int mr, const int np, const int nv) {
+/* acc += sum over k of A(r,k) B(k,v) for mr rows by the first nv vectors of each of np panels: the chains go on. */
+SN_INLINE void SN_T(tile_run)(sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV], const float *a0, int64_t rs, int64_t ks, const float *b,
+                              int64_t panel, int64_t bs, int64_t k, const int mr, const int np, const int nv) {
     const float *a1 = a0 + 4 * rs, *a2 = a0 + 8 * rs, *a3 = a0 + 12 * rs;
-    SN_UNROLL
-    for (int r = 0; r < mr; r++) {
-        SN_UNROLL
-        for (int v = 0; v < np * nv; v++) acc[r][v] = SN_SET1(0.0f);
-    }
     for (; k > 0; k--) {
         sn_vec bv[SN_MAX_PANELS * SN_NV];
         SN_UNROLL
@@ -95,6 +91,21 @@ SN_INLINE void SN_T(tile_chain)(sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV], const 
     }
 }
 
+SN_INLINE void SN_T(tile_zero)(sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV], const int mr, const int n) {
+    SN_UNROLL
+    for (int r = 0; r < mr; r++) {
+        SN_UNROLL
+        for (int v = 0; v < n; v++) acc[r][v] = SN_SET1(0.0f);
+    }
+}
+
+/* The same from zero. */
+SN_INLINE void SN_T(tile_chain)(sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV], const float *a, int64_t rs, int64_t ks, const float *b,
+                                int64_t panel, int64_t bs, int64_t k, const int mr, const int np, const int nv) {
+    SN_T(tile_zero)(acc, mr, np * nv);
+    SN_T(tile_run)(acc, a, rs, ks, b, panel, bs, k, mr, np, nv);
+}
+
 /* Only whole tiles have np > 1. */
 SN_INLINE void SN_T(tile_body)(const struct sn_gemm_tile *t, const int mr, const int np, const int nv) {
     sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV];
@@ -105,7 +116,12 @@ SN_INLINE void SN_T(tile_body)(const struct sn_gemm_tile *t, const int mr, const
             for (int v = 0; v < np * nv; v += SN_LINE / SN_VEC) __builtin_prefetch(t->c + r * t->c_rs + v * SN_VEC, 0, 2);
         }
     }
-    SN_T(tile_chain)(acc, t->a, t->a_rs, t->a_ks, t->b, t->b_panel, t->b_ks, t->k, mr, np, nv);
+    const float *a = t->a, *b = t->b;
+    SN_T(tile_zero)(acc, mr, np * nv);
+    for (int64_t left = t->k, run = t->a_first; left > 0; left -= run, run = left < t->a_run ? left : t->a_run) {
+        SN_T(tile_run)(acc, a, t->a_rs, t->a_ks, b, t->b_panel, t->b_ks, run, mr, np, nv);
+        a += run * t->a_ks + t->a_skip, b += run * t->b_ks;
+    }
     if (t->cols == np * nv * SN_VEC) {
         const float *s = t->start;
         float *c = t->c;
@@ -176,10 +192,11 @@ static int64_t SN_T(tile_row)(int64_t m, int64_t i) {
 }
 
 /* Where a block of tiles finds A: in place, or copied to ws where the strides would make the tile's loads evict each other. `tile`
- * elements from tile to tile when they are of one size, else 0. */
+ * elements from tile to tile when they are of one size, else 0. `runs`: as the caller's. */
 struct sn_gemm_a {
     const float *p;
     int64_t rs, ks, tile;
+    bool runs;
 };
 
 /* A tile of A, whose rows are adjacent, row of k after row of k. `more`: SN_MR rows may be read, a copy of one size is fast. */
@@ -193,24 +210,25 @@ static void SN_T(copy_a_tile)(const float *restrict a, int64_t ks, int64_t rows,
 static struct sn_gemm_a SN_T(place_a)(const struct sn_gemm_part *q, int64_t i0, int64_t i1) {
     const struct sn_gemm *g = q->g;
     const int64_t r0 = SN_T(tile_row)(g->m, i0), rows = SN_T(tile_row)(g->m, i1) - r0;
-    const struct sn_gemm_a v = {g->a + r0 * g->a_rs + q->k0 * g->a_cs, g->a_rs, g->a_cs, 0};
+    const struct sn_gemm_a v = {g->a + r0 * g->a_rs + SN_T(gemm_column)(g, q->k0), g->a_rs, g->a_cs, 0, g->a_run > 0};
     float *dst = ((struct sn_gemm_ws *)g->ws)->a;
     const bool rows_alias = SN_MR > SN_WAYS && v.rs * (int64_t)sizeof *dst % SN_ALIAS_BYTES == 0;
     if (q->n <= SN_NR || rows == 1 || (v.ks == 1 && !rows_alias) || (v.rs == 1 && q->n <= SN_COPY_PANELS * SN_NR)) return v;
-    if (v.rs == 1) {
+    if (v.rs == 1 && !v.runs) {
         for (int64_t i = i0; i < i1; i++) {
             const int64_t lo = SN_T(tile_row)(g->m, i), hi = SN_T(tile_row)(g->m, i + 1);
             SN_T(copy_a_tile)(v.p + lo - r0, v.ks, hi - lo, lo + SN_MR <= g->m, q->k, dst + (i - i0) * SN_MR * q->k);
         }
-        return (struct sn_gemm_a){dst, 1, SN_MR, SN_MR * q->k};
+        return (struct sn_gemm_a){dst, 1, SN_MR, SN_MR * q->k, false};
     }
     for (int64_t r = 0; r < rows; r++) {
-        if (v.ks == 1)
+        const float *row = g->a + (r0 + r) * g->a_rs;
+        if (v.ks == 1 && !v.runs)
             memcpy(dst + r * SN_A_STRIDE, v.p + r * v.rs, (size_t)q->k * sizeof *dst);
         else
-            for (int64_t t = 0; t < q->k; t++) dst[r * SN_A_STRIDE + t] = v.p[r * v.rs + t * v.ks];
+            for (int64_t t = 0; t < q->k; t++) dst[r * SN_A_STRIDE + t] = row[SN_T(gemm_column)(g, q->k0 + t)];
     }
-    return (struct sn_gemm_a){dst, SN_A_STRIDE, 1, 0};
+    return (struct sn_gemm_a){dst, SN_A_STRIDE, 1, 0, false};
 }
 
 /* Tiles [i0, i1) of rows times every panel of the part. */
@@ -220,7 +238,11 @@ static void SN_T(gemm_rows)(const struct sn_gemm_part *q, int64_t i0, int64_t i1
     const struct sn_gemm_a a = SN_T(place_a)(q, i0, i1);
     const struct sn_gemm_start s = SN_T(gemm_start)(g, q->k0);
     struct sn_gemm_tile t = {.k = q->k, .a_rs = a.rs, .a_ks = a.ks, .b_panel = q->b_panel, .b_ks = q->b_ks, .start_rs = s.rs};
-    t.c_rs = g->c_rs;
+    t.c_rs = g->c_rs, t.a_first = q->k;
+    if (a.runs) {
+        t.a_run = g->a_run, t.a_skip = g->a_jump - g->a_run * g->a_cs;
+        t.a_first = sn_imin(q->k, g->a_run - q->k0 % g->a_run);
+    }
     for (int64_t j = 0, step; j < q->n; j += step) {
         const int panels = m <= 3 ? SN_T(wide_tiles)[m - 1].panels : 1;
         const bool wide = panels > 1 && q->n - j >= panels * SN_NR;
@@ -244,7 +266,7 @@ static void SN_T(gemm_cols)(const struct sn_gemm *g, int64_t j, int64_t n, bool 
     for (int64_t k0 = 0; k0 < g->k; k0 += SN_KBLOCK) {
         struct sn_gemm_part q = {.g = g, .j = j, .n = n, .k0 = k0, .k = sn_imin(g->k - k0, SN_KBLOCK), .b_ks = SN_NR};
         if (g->packed_b) {
-            q.b = (const float *)g->packed_b + j * g->k + k0 * SN_NR, q.b_panel = g->k * SN_NR;
+            q.b = SN_T(gemm_packed)(g, j, k0, &q.b_panel);
         } else if (in_place) {
             q.b = g->b + k0 * g->b_rs + j, q.b_panel = SN_NR, q.b_ks = g->b_rs;
         } else {

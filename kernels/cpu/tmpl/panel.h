@@ -23,6 +23,18 @@ static void SN_T(gemm_pack)(const struct sn_gemm_pack *a) {
         SN_T(pack_panel)(a->b + j * a->b_cs, a->b_rs, a->b_cs, a->k, sn_imin(a->n - j, SN_NR), dst);
 }
 
+/* From a row's first element of A to that of column k. */
+static int64_t SN_T(gemm_column)(const struct sn_gemm *g, int64_t k) {
+    return g->a_run > 0 ? k / g->a_run * g->a_jump + k % g->a_run * g->a_cs : k * g->a_cs;
+}
+
+/* Row k of the panel of a packed B that begins with column j; *panel elements from panel to panel. */
+static const sn_real *SN_T(gemm_packed)(const struct sn_gemm *g, int64_t j, int64_t k, int64_t *panel) {
+    const int64_t rows = g->packed_k > 0 ? g->packed_k : g->k;
+    *panel = rows * SN_NR;
+    return (const sn_real *)g->packed_b + j * rows + k * SN_NR;
+}
+
 /* What is added to the sum of the block of k from k0 on: element (i,j) at p[i*rs + j*cs]. */
 struct sn_gemm_start {
     const sn_real *p;
