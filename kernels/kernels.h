@@ -119,9 +119,9 @@ struct sn_conv_fwd {
     struct sn_t3 y;
     void *ws; /* conv_ws(s, longest row) bytes */
 };
-/* dx = transposed convolution of dy; assigns every position of dx. Definition: for stride 1 and cin >= 16 the forward convolution of dy with
- * the weights w'[t,f,c] = w[k-1-t,c,f] and padding (k-1)*dilation - pad; else the window of each q, w times dy[q] summed over f, is added to
- * dx, q ascending. */
+/* dx = transposed convolution of dy; assigns every position of dx. Definition: for stride 1 and cin >= 16 the forward convolution of dy
+ * with the weights w'[t,f,c] = w[k-1-t,c,f] and padding (k-1)*dilation - pad; else the window of each q, w times dy[q] summed over f, is
+ * added to dx, q ascending. */
 struct sn_conv_bwd_data {
     struct sn_conv s;
     int n;
@@ -130,8 +130,8 @@ struct sn_conv_bwd_data {
     struct sn_t3 dx;
     void *ws;
 };
-/* dw rows [o0,o1) of (k*cin, cout) += sum over rows, in row order: for each block of SN_KBLOCK positions of dy from q = 0 on one chain, over
- * the q whose tap lies inside the row. */
+/* dw rows [o0,o1) of (k*cin, cout) += sum over rows, in row order: for each block of SN_KBLOCK positions of dy from q = 0 on one chain,
+ * over the q whose tap lies inside the row. */
 struct sn_conv_bwd_filter {
     struct sn_conv s;
     int n, o0, o1;
