@@ -208,9 +208,10 @@ struct sn_codes_global_fwd {
     int32_t *win;
     int64_t win_row;         /* elements from row to row */
     const int32_t *conv_len; /* (n) positions before pooling */
-    void *ws;                /* codes_global_ws(s) bytes */
+    void *ws;                /* codes_global_ws(s, longest row) bytes */
 };
-/* Filter and bias gradient of the fused chain: dy where the pooled value is positive goes to the winner. */
+/* Filter and bias gradient of the fused chain: dy where the pooled value is positive goes to the winner. Rows are added in order from zero,
+ * their sum to dw. */
 struct sn_codes_global_bwd {
     struct sn_conv s;
     struct sn_codes in;
@@ -219,6 +220,7 @@ struct sn_codes_global_bwd {
     int64_t win_row;
     sn_real *dw; /* (k*cin, cout), += ; NULL: not asked for */
     sn_real *db; /* (cout), += ; NULL: not asked for */
+    void *ws;    /* codes_global_ws(s, longest row) bytes, for dw */
 };
 
 /* ---- pooling ----------------------------------------------------------------------------------------------------------------- */
@@ -536,8 +538,8 @@ struct sn_kernels {
     size_t (*codes_bytes)(const struct sn_conv *s);
     size_t (*codes_grad_ws)(const struct sn_conv *s);
     size_t (*codes_pool_ws)(const struct sn_conv *s, int pool);
-    size_t (*codes_global_ws)(const struct sn_conv *s);
-    size_t (*lstm_ws)(int64_t rows, int64_t units); /* fwd, bwd, attr and du */
+    size_t (*codes_global_ws)(const struct sn_conv *s, int64_t longest_in); /* fwd and bwd */
+    size_t (*lstm_ws)(int64_t rows, int64_t units);                         /* fwd, bwd, attr and du */
 #define SN_KERNEL_FIELD(slot, args) void (*slot)(const struct args *a);
     SN_KERNELS(SN_KERNEL_FIELD)
 #undef SN_KERNEL_FIELD
