@@ -214,9 +214,10 @@ struct sn_codes_global_fwd {
     int32_t *win;
     int64_t win_row;         /* elements from row to row */
     const int32_t *conv_len; /* (n) positions before pooling */
-    void *ws;                /* codes_global_ws(s) bytes */
+    void *ws;                /* codes_global_ws(s, longest row) bytes */
 };
-/* Filter and bias gradient of the fused chain: dy where the pooled value is positive goes to the winner. */
+/* Filter and bias gradient of the fused chain: dy where the pooled value is positive goes to the winner. Rows are added in order from zero,
+ * their sum to dw. */
 struct sn_codes_global_bwd {
     struct sn_conv s;
     struct sn_codes in;
@@ -225,6 +226,7 @@ struct sn_codes_global_bwd {
     int64_t win_row;
     sn_real *dw; /* (k*cin, cout), += ; NULL: not asked for */
     sn_real *db; /* (cout), += ; NULL: not asked for */
+    void *ws;    /* codes_global_ws(s, longest row) bytes, for dw */
 };
 
 /* ---- pooling ----------------------------------------------------------------------------------------------------------------- */
@@ -323,6 +325,12 @@ struct sn_accumulate {
     sn_real *dst;
     const sn_real *src;
     int64_t n;
+};
+/* dst[i] += the tree over `leaves` partials, part[l*stride + i]; the partials are overwritten. */
+struct sn_leaves {
+    sn_real *dst, *part;
+    int64_t n, stride;
+    int leaves;
 };
 /* db[c] += sum over rows in order, positions ascending (one chain per row from zero, rows added in order). */
 struct sn_bias_grad {
@@ -448,27 +456,32 @@ struct sn_loss {
 
 /* ---- optimizer --------------------------------------------------------------------------------------------------------------- */
 
-/* g += l1*sign(w) + 2*l2*w; sums[0] = sum g^2 (double, blocks of 4096 added in order), sums[1] = penalty l1*sum|w| + l2*sum w^2. */
-struct sn_grad_finish {
+/* The gradient with its regularisers, r = g + fma(2*l2, w, l1*sign(w)), is formed where it is needed and never stored. sums[0] = sum r^2
+ * (double, blocks of 4096 added in order), sums[1] = penalty l1*sum|w| + l2*sum w^2. */
+struct sn_grad_norm {
     int64_t n;
-    const sn_real *w;
-    sn_real *g;
+    const sn_real *w, *g;
     double l1, l2;
     double *sums;
 };
-/* Keras Adam: g *= gscale; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; w -= lr_t * m / (sqrt(v) + eps), lr_t carries the corrections. */
-struct sn_adam {
+/* What every optimizer takes: r *= gscale before the update; g is left at zero. sums as above, NULL: not asked for. */
+struct sn_update {
     int64_t n;
-    sn_real *w, *m, *v;
-    const sn_real *g;
-    double gscale, lr_t, b1, b2, eps;
+    sn_real *w, *g;
+    double l1, l2, gscale;
+    double *sums;
 };
-/* Keras SGD: v = momentum v - lr g; w += nesterov ? momentum v - lr g : v. momentum 0: v may be NULL. */
+/* Keras Adam: m = b1 m + (1-b1) r; v = b2 v + (1-b2) r^2; w -= lr_t * m / (sqrt(v) + eps), lr_t carries the corrections. */
+struct sn_adam {
+    struct sn_update u;
+    sn_real *m, *v;
+    double lr_t, b1, b2, eps;
+};
+/* Keras SGD: v = momentum v - lr r; w += nesterov ? momentum v - lr r : v. momentum 0: v may be NULL. */
 struct sn_sgd {
-    int64_t n;
-    sn_real *w, *v;
-    const sn_real *g;
-    double gscale, lr, momentum;
+    struct sn_update u;
+    sn_real *v;
+    double lr, momentum;
     int nesterov;
 };
 /* *bad = 1 if any element is NaN or Inf, else unchanged. */
@@ -511,6 +524,7 @@ struct sn_finite {
     X(copy, sn_copy)                                                                                                                       \
     X(fill, sn_fill)                                                                                                                       \
     X(accumulate, sn_accumulate)                                                                                                           \
+    X(leaves, sn_leaves)                                                                                                                   \
     X(bias_grad, sn_bias_grad)                                                                                                             \
     X(lstm_fwd, sn_lstm_fwd)                                                                                                               \
     X(lstm_bwd, sn_lstm_bwd)                                                                                                               \
@@ -524,7 +538,7 @@ struct sn_finite {
     X(bn_scale, sn_bn_scale)                                                                                                               \
     X(bn_update, sn_bn_update)                                                                                                             \
     X(loss, sn_loss)                                                                                                                       \
-    X(grad_finish, sn_grad_finish)                                                                                                         \
+    X(grad_norm, sn_grad_norm)                                                                                                             \
     X(adam, sn_adam)                                                                                                                       \
     X(sgd, sn_sgd)                                                                                                                         \
     X(finite, sn_finite)
@@ -542,8 +556,8 @@ struct sn_kernels {
     size_t (*codes_bytes)(const struct sn_conv *s);
     size_t (*codes_grad_ws)(const struct sn_conv *s);
     size_t (*codes_pool_ws)(const struct sn_conv *s, int pool);
-    size_t (*codes_global_ws)(const struct sn_conv *s);
-    size_t (*lstm_ws)(int64_t rows, int64_t units); /* fwd, bwd, attr and du */
+    size_t (*codes_global_ws)(const struct sn_conv *s, int64_t longest_in); /* fwd and bwd */
+    size_t (*lstm_ws)(int64_t rows, int64_t units);                         /* fwd, bwd, attr and du */
 #define SN_KERNEL_FIELD(slot, args) void (*slot)(const struct args *a);
     SN_KERNELS(SN_KERNEL_FIELD)
 #undef SN_KERNEL_FIELD

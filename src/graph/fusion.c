@@ -104,7 +104,7 @@ static void keep_global(const struct sn_node *const *nd, enum sn_mode mode, stru
 static void sizes_global(const struct sn_node *const *nd, enum sn_mode mode, const struct sn_kernels *k, struct sn_sizes *s) {
     struct sn_conv c = conv_shape(nd[0]);
     (void)mode;
-    s->workspace = k->codes_global_ws(&c);
+    s->workspace = k->codes_global_ws(&c, nd[0]->in[0].len);
 }
 
 static int32_t *winners(const struct sn_exec *x, const struct sn_node *pool, int r0, int64_t *row) {
@@ -133,7 +133,8 @@ static int weight_grad_global(struct sn_exec *x, const struct sn_node *const *nd
                                     .y = sn_x_out(x, nd[2], t->r0),
                                     .dy = sn_x_grad_out(x, nd[2], t->r0),
                                     .dw = w == 0 ? dst : NULL,
-                                    .db = w == 1 ? dst : NULL};
+                                    .db = w == 1 ? dst : NULL,
+                                    .ws = sn_x_ws(x, t->worker)};
     a.win = winners(x, nd[2], t->r0, &a.win_row);
     sn_x_kernels(x)->codes_global_bwd(&a);
     return 0;

@@ -43,6 +43,7 @@ static int alloc_device(struct sn_plan *p) {
     if (p->o.mode == SN_TRAIN) {
         SN_TRY(b->alloc(b, params, &v));
         p->grads = v;
+        p->grads_clear = true;
     }
     SN_TRY(b->alloc(b, p->prepared_bytes, &v));
     p->prepared = v;
@@ -114,6 +115,10 @@ sn_real *sn_plan_params(struct sn_plan *p) {
 
 sn_real *sn_plan_grads(struct sn_plan *p) {
     return p->grads;
+}
+
+void sn_plan_grads_cleared(struct sn_plan *p) {
+    p->grads_clear = true;
 }
 
 static int prepare_tile(void *arg, int tile, int worker) {

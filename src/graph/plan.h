@@ -59,6 +59,7 @@ int sn_plan_get_params(const struct sn_plan *p, sn_real *params);
 /* Device pointers for the optimizer (train plans). After a step call sn_plan_prepare. */
 sn_real *sn_plan_params(struct sn_plan *p);
 sn_real *sn_plan_grads(struct sn_plan *p);
+void sn_plan_grads_cleared(struct sn_plan *p); /* says that they are all zero: the next reverse sweep need not clear them */
 int sn_plan_prepare(struct sn_plan *p, struct sn_pool *pool);
 struct sn_backend *sn_plan_backend(const struct sn_plan *p);
 

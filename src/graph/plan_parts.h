@@ -75,7 +75,8 @@ struct sn_plan {
     /* arenas */
     size_t params_bytes, prepared_bytes, act_bytes, local_bytes, ws_bytes, weight_ws_bytes, partial_bytes, weight_partial_bytes;
     sn_real *params, *grads;
-    bool borrowed; /* params belong to the caller */
+    bool grads_clear; /* all zero */
+    bool borrowed;    /* params belong to the caller */
     char *prepared;
     sn_real *lut;
     uint8_t *sym;

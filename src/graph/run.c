@@ -108,12 +108,7 @@ static int leaf_gradient(struct sn_exec *x, const struct sn_item *it, int leaf, 
 
 /* Adds the leaves' partials [leaf][n] (stride elements apart) as a balanced tree into grad. */
 static void add_leaves(const struct sn_exec *x, sn_real *part, size_t stride, int64_t n, sn_real *grad) {
-    const struct sn_kernels *k = sn_x_kernels(x);
-    int leaves = x->plan->o.leaves;
-    for (int step = 1; step < leaves; step *= 2)
-        for (int i = 0; i + step < leaves; i += 2 * step)
-            k->accumulate(&(struct sn_accumulate){.dst = part + (size_t)i * stride, .src = part + (size_t)(i + step) * stride, .n = n});
-    k->accumulate(&(struct sn_accumulate){.dst = grad, .src = part, .n = n});
+    sn_x_kernels(x)->leaves(&(struct sn_leaves){.dst = grad, .part = part, .n = n, .stride = (int64_t)stride, .leaves = x->plan->o.leaves});
 }
 
 static size_t partial_stride(int64_t elements) {
@@ -254,6 +249,9 @@ static int clear_tile(void *arg, int tile, int worker) {
 
 int sn_run_clear_gradients(struct sn_session *s) {
     struct job j = {.s = s};
+    bool clear = s->plan->grads_clear;
+    s->plan->grads_clear = false;
+    if (clear) return 0;
     int tiles = (int)((s->plan->graph->n_params + ELEMENT_BLOCK - 1) / ELEMENT_BLOCK);
     return sn_pool_run(s->pool, tiles, workers_for(s, (double)s->plan->graph->n_params / 8), clear_tile, &j);
 }

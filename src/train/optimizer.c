@@ -114,18 +114,23 @@ void sn_optimizer_free(struct sn_optimizer *o) {
     free(o);
 }
 
+/* With clipping the global norm must be known before the update; without, one pass makes both. */
+static bool clips(const struct sn_optimizer *o) {
+    return o->t->clipnorm > 0;
+}
+
 /* ---- a step ------------------------------------------------------------------------------------------------------------------------ */
 
-static int finish_block(void *arg, int i, int worker) {
+static int norm_block(void *arg, int i, int worker) {
     struct sn_optimizer *o = arg;
     const struct block *b = &o->blocks[i];
     (void)worker;
-    sn_plan_backend(o->plan)->kernels.grad_finish(&(struct sn_grad_finish){.n = b->n,
-                                                                           .w = sn_plan_params(o->plan) + b->at,
-                                                                           .g = sn_plan_grads(o->plan) + b->at,
-                                                                           .l1 = b->l1,
-                                                                           .l2 = b->l2,
-                                                                           .sums = o->sums + 2 * i});
+    sn_plan_backend(o->plan)->kernels.grad_norm(&(struct sn_grad_norm){.n = b->n,
+                                                                       .w = sn_plan_params(o->plan) + b->at,
+                                                                       .g = sn_plan_grads(o->plan) + b->at,
+                                                                       .l1 = b->l1,
+                                                                       .l2 = b->l2,
+                                                                       .sums = o->sums + 2 * i});
     return 0;
 }
 
@@ -133,29 +138,25 @@ static int update_block(void *arg, int i, int worker) {
     struct sn_optimizer *o = arg;
     const struct block *b = &o->blocks[i];
     const struct sn_kernels *k = &sn_plan_backend(o->plan)->kernels;
-    sn_real *w = sn_plan_params(o->plan) + b->at;
-    const sn_real *g = sn_plan_grads(o->plan) + b->at;
+    const struct sn_update u = {.n = b->n,
+                                .w = sn_plan_params(o->plan) + b->at,
+                                .g = sn_plan_grads(o->plan) + b->at,
+                                .l1 = b->l1,
+                                .l2 = b->l2,
+                                .gscale = o->scale,
+                                .sums = clips(o) ? NULL : o->sums + 2 * i};
     (void)worker;
     if (o->t->optimizer == SN_ADAM)
-        k->adam(&(struct sn_adam){.n = b->n,
-                                  .w = w,
+        k->adam(&(struct sn_adam){.u = u,
                                   .m = o->m + b->state,
                                   .v = o->v + b->state,
-                                  .g = g,
-                                  .gscale = o->scale,
                                   .lr_t = o->lr,
                                   .b1 = o->t->beta_1,
                                   .b2 = o->t->beta_2,
                                   .eps = o->t->epsilon});
     else
-        k->sgd(&(struct sn_sgd){.n = b->n,
-                                .w = w,
-                                .v = o->v ? o->v + b->state : NULL,
-                                .g = g,
-                                .gscale = o->scale,
-                                .lr = o->lr,
-                                .momentum = o->t->momentum,
-                                .nesterov = o->t->nesterov});
+        k->sgd(&(struct sn_sgd){
+            .u = u, .v = o->v ? o->v + b->state : NULL, .lr = o->lr, .momentum = o->t->momentum, .nesterov = o->t->nesterov});
     return 0;
 }
 
@@ -190,12 +191,17 @@ static double corrected(struct sn_optimizer *o, double lr) {
 
 int sn_optimizer_step(struct sn_optimizer *o, double learning_rate, double *norm, double *penalty) {
     double sums[2], limit = o->t->clipnorm;
-    SN_TRY(run_blocks(o, finish_block));
-    SN_TRY(add_sums(o, sums));
-    *norm = sqrt(sums[0]);
-    *penalty = sums[1];
-    o->scale = limit > 0 && *norm > limit ? limit / *norm : 1;
+    o->scale = 1;
+    if (clips(o)) {
+        SN_TRY(run_blocks(o, norm_block));
+        SN_TRY(add_sums(o, sums));
+        if (sqrt(sums[0]) > limit) o->scale = limit / sqrt(sums[0]);
+    }
     o->lr = corrected(o, learning_rate);
     SN_TRY(run_blocks(o, update_block));
+    sn_plan_grads_cleared(o->plan);
+    if (!clips(o)) SN_TRY(add_sums(o, sums));
+    *norm = sqrt(sums[0]);
+    *penalty = sums[1];
     return sn_plan_prepare(o->plan, o->pool);
 }

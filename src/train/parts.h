@@ -60,8 +60,8 @@ int sn_optimizer_create(struct sn_plan *plan, struct sn_pool *pool, const struct
                         struct sn_optimizer **out);
 void sn_optimizer_free(struct sn_optimizer *o);
 /* One step from the plan's gradients: regularisers, clipping by the global norm, update, prepared weights. *norm: of the gradient with its
- * regularisers, before clipping; *penalty: their value. SEQNET_ENUM names the layer and weight whose gradient is not finite; nothing is
- * updated then. */
+ * regularisers, before clipping; *penalty: their value. SEQNET_ENUM names the layer and weight whose gradient is not finite; the weights
+ * are spoilt then. The gradients are left at zero. */
 int sn_optimizer_step(struct sn_optimizer *o, double learning_rate, double *norm, double *penalty);
 
 /* ---- step.c: one step on a batch --------------------------------------------------------------------------------------------------- */

@@ -190,30 +190,15 @@ static void optimize(struct golden *g, enum rule rule) {
     double lr = json_number_value(json_object_get(doc, "learning_rate"));
     double alr = json_number_value(json_object_get(a, "learning_rate")), b1 = json_number_value(json_object_get(a, "beta_1"));
     double b2 = json_number_value(json_object_get(a, "beta_2")), eps = json_number_value(json_object_get(a, "epsilon"));
-    sn_real *m = calloc((size_t)n, sizeof *m), *v = calloc((size_t)n, sizeof *v), *w = sn_plan_params(g->plan),
-            *grad = sn_plan_grads(g->plan);
+    sn_real *m = calloc((size_t)n, sizeof *m), *v = calloc((size_t)n, sizeof *v);
+    const struct sn_update u = {.n = n, .w = sn_plan_params(g->plan), .g = sn_plan_grads(g->plan), .gscale = 1};
     for (int i = 1; i <= 10; i++) {
         gradients(g);
         if (rule == ADAM)
-            k->adam(&(struct sn_adam){.n = n,
-                                      .w = w,
-                                      .m = m,
-                                      .v = v,
-                                      .g = grad,
-                                      .gscale = 1,
-                                      .lr_t = alr * sqrt(1 - pow(b2, i)) / (1 - pow(b1, i)),
-                                      .b1 = b1,
-                                      .b2 = b2,
-                                      .eps = eps});
+            k->adam(&(struct sn_adam){
+                .u = u, .m = m, .v = v, .lr_t = alr * sqrt(1 - pow(b2, i)) / (1 - pow(b1, i)), .b1 = b1, .b2 = b2, .eps = eps});
         else
-            k->sgd(&(struct sn_sgd){.n = n,
-                                    .w = w,
-                                    .v = v,
-                                    .g = grad,
-                                    .gscale = 1,
-                                    .lr = lr,
-                                    .momentum = rule == NESTEROV ? 0.9 : 0,
-                                    .nesterov = rule == NESTEROV});
+            k->sgd(&(struct sn_sgd){.u = u, .v = v, .lr = lr, .momentum = rule == NESTEROV ? 0.9 : 0, .nesterov = rule == NESTEROV});
         ck_assert_int_eq(sn_plan_prepare(g->plan, g->pool), 0);
     }
     free(m);

@@ -118,7 +118,9 @@ static void global(struct kt *t) {
         size_t cout = (size_t)b.s.cout, n = (size_t)b.s.k * (size_t)b.s.cin * cout;
         int32_t *win = kt_bytes(t, CB_ROWS * cout * sizeof *win);
         struct sn_codes_global_fwd f = {b.s, b.in, b.tables, b.w, b.bias, fused, win, b.s.cout, b.conv_len, NULL};
-        f.ws = kt_bytes(t, t->k->codes_global_ws(&b.s));
+        int32_t longest = 0;
+        for (int i = 0; i < CB_ROWS; i++) longest = b.in.len[i] > longest ? b.in.len[i] : longest;
+        f.ws = kt_bytes(t, t->k->codes_global_ws(&b.s, longest));
         t->k->codes_global_fwd(&f);
         kt_t3_written(t, &fused, CB_ROWS);
         kt_same(t, y.p, fused.p, (size_t)(CB_ROWS * y.row) * sizeof *y.p, "fused forward");
@@ -135,7 +137,7 @@ static void global(struct kt *t) {
         t->k->unary_bwd(&(struct sn_unary_bwd){SN_RELU, CB_ROWS, conv, dx, dx});
         t->k->bias_grad(&(struct sn_bias_grad){CB_ROWS, dx, db});
         cb_gradient(t, &b, dx, dw);
-        struct sn_codes_global_bwd g = {b.s, b.in, fused, dy, win, b.s.cout, dv, NULL};
+        struct sn_codes_global_bwd g = {b.s, b.in, fused, dy, win, b.s.cout, dv, NULL, f.ws};
         t->k->codes_global_bwd(&g);
         g.dw = NULL, g.db = dc;
         t->k->codes_global_bwd(&g);

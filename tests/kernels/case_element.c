@@ -195,6 +195,31 @@ static void fill_accumulate(struct kt *t) {
     }
 }
 
+/* Partials far apart; the tree of 8 is ((0+1)+(2+3))+((4+5)+(6+7)), and dst is added to, last. */
+static void leaves(struct kt *t) {
+    static const int64_t ns[] = {0, 1, 7, 8, 15, 16, 17, 33, 1023, 1024, 1025, 3000};
+    static const int counts[] = {1, 2, 3, 5, 8, 16};
+    for (size_t s = 0; s < 6 * sizeof ns / sizeof *ns; s++) {
+        int64_t n = ns[s / 6], stride = n + 5;
+        int count = counts[s % 6];
+        kt_begin(t, "n %d leaves %d", (int)n, count);
+        sn_real *dst = kt_values(t, (size_t)n), *part = kt_values(t, (size_t)(stride * count)), *old = kt_reals(t, (size_t)n);
+        sn_real *sum = kt_reals(t, (size_t)(stride * count));
+        for (int64_t i = 0; i < stride * count; i++) part[i] /= 3;
+        memcpy(old, dst, (size_t)n * sizeof *dst);
+        memcpy(sum, part, (size_t)(stride * count) * sizeof *part);
+        t->k->leaves(&(struct sn_leaves){dst, part, n, stride, count});
+        for (int64_t i = 0; i < n; i++) {
+            for (int step = 1; step < count; step *= 2)
+                for (int l = 0; l + step < count; l += 2 * step) sum[l * stride + i] += sum[(l + step) * stride + i];
+            old[i] += sum[i];
+            kt_check(t, dst[i], old[i]);
+        }
+        kt_same(t, dst, old, (size_t)n * sizeof *dst, "the tree");
+        for (int l = 0; l < count; l++) kt_same(t, part + l * stride + n, sum + l * stride + n, 5 * sizeof *part, "between the partials");
+    }
+}
+
 static void bias_grad(struct kt *t) {
     int ch, longest;
     bool wide;
@@ -262,6 +287,7 @@ const struct kt_case SN_SYM(kt_cases_element)[] = {
     {"add", 1e-6, add},
     {"copy", 0, copy},
     {"fill, accumulate", 1e-7, fill_accumulate},
+    {"leaves", 1e-6, leaves},
     {"bias_grad", 1e-5, bias_grad},
     {"encode", 0, encode},
     {"finite", 0, finite_check},

@@ -13,8 +13,11 @@ static int SN_T(codes_global_outputs)(const struct sn_conv *s) {
     return q < 16 ? 16 : q;
 }
 
-static size_t SN_T(codes_global_ws)(const struct sn_conv *s) {
-    return (size_t)SN_T(codes_global_outputs)(s) * (size_t)s->cout * sizeof(sn_real);
+/* Forward the outputs; in the reverse pass sums of all filters and a row's values with zeros on both sides. */
+static size_t SN_T(codes_global_ws)(const struct sn_conv *s, int64_t longest) {
+    size_t cin = (size_t)s->cin, cout = (size_t)s->cout, k = (size_t)s->k;
+    size_t fwd = (size_t)SN_T(codes_global_outputs)(s) * cout, bwd = k * cin * cout + ((size_t)longest + 2 * k) * cin;
+    return (fwd > bwd ? fwd : bwd) * sizeof(sn_real);
 }
 
 /* best and arg (NULL: not asked for) go on with n positions of x, the first of which is position q0; q0 = 0 begins. */
@@ -68,35 +71,54 @@ static void SN_T(codes_global_fwd)(const struct sn_codes_global_fwd *a) {
     }
 }
 
-/* dw of filter f += g times the codes from position `pos` on. */
-static void SN_T(codes_global_winner)(const struct sn_codes_global_bwd *a, int i, int64_t pos, int f, sn_real g) {
-    const struct sn_conv *s = &a->s;
+/* Row i as (len, cin) values with k positions of zeros before and behind; returns its position 0. */
+static sn_real *SN_T(codes_global_expand)(const struct sn_codes_global_bwd *a, int i, sn_real *to) {
+    const int cin = a->s.cin;
+    const int64_t len = a->in.len[i], zeros = (int64_t)a->s.k * cin;
     const uint8_t *code = a->in.codes + i * a->in.code_row;
-    int64_t t0 = pos < 0 ? -pos : 0, t1 = a->in.len[i] - pos < s->k ? a->in.len[i] - pos : s->k;
-    for (int64_t t = t0; t < t1; t++) {
-        sn_real *to = a->dw + t * s->cin * s->cout + f;
-        int sym = a->in.sym[code[pos + t]];
-        if (sym == 0) continue;
-        if (sym != SN_CODES_NONE) {
-            to[(int64_t)(sym - 1) * s->cout] += g;
-            continue;
-        }
-        const sn_real *lut = a->in.lut + code[pos + t] * s->cin;
-        for (int c = 0; c < s->cin; c++, to += s->cout)
-            if (lut[c] != 0) *to = lut[c] == 1 ? *to + g : SN_FMA(lut[c], g, *to);
+    sn_real *x = to + zeros;
+    memset(to, 0, (size_t)zeros * sizeof *to);
+    if (cin == 4)
+        for (int64_t p = 0; p < len; p++) memcpy(x + 4 * p, a->in.lut + 4 * code[p], 4 * sizeof *x);
+    else
+        for (int64_t p = 0; p < len; p++) memcpy(x + p * cin, a->in.lut + code[p] * cin, (size_t)cin * sizeof *x);
+    memset(x + len * cin, 0, (size_t)zeros * sizeof *x);
+    return x;
+}
+
+static void SN_T(codes_global_axpy)(sn_real g, const sn_real *restrict x, sn_real *restrict sum, int64_t n) {
+    int64_t e = 0;
+    for (; e + 4 * SN_VEC <= n; e += 4 * SN_VEC) SN_UNROLL
+    for (int v = 0; v < 4; v++) {
+        sn_real *to = sum + e + v * SN_VEC;
+        sn_vstore(to, sn_vfma(sn_vload(x + e + v * SN_VEC), (sn_vec){0} + g, sn_vload(to)));
     }
+    for (; e < n; e++) sum[e] = SN_FMA(x[e], g, sum[e]);
+}
+
+/* Sums (cout, k*cin), so that a winner adds its window in one go; at the end they are turned into dw. */
+static void SN_T(codes_global_filters)(const struct sn_codes_global_bwd *a) {
+    const int cout = a->s.cout, cin = a->s.cin;
+    const int64_t n = (int64_t)a->s.k * cin;
+    sn_real *sum = a->ws, *space = sum + n * cout;
+    memset(sum, 0, (size_t)(n * cout) * sizeof *sum);
+    for (int i = 0; i < a->in.n; i++) {
+        if (a->y.len[i] == 0) continue;
+        const sn_real *y = sn_row(&a->y, i), *dy = sn_row(&a->dy, i), *x = SN_T(codes_global_expand)(a, i, space);
+        const int32_t *win = a->win + i * a->win_row;
+        for (int f = 0; f < cout; f++)
+            if (y[f] > 0) SN_T(codes_global_axpy)(dy[f], x + ((int64_t)win[f] * a->s.stride - a->s.pad) * cin, sum + f * n, n);
+    }
+    for (int64_t e = 0; e < n; e++)
+        for (int f = 0; f < cout; f++) a->dw[e * cout + f] += sum[f * n + e];
 }
 
 static void SN_T(codes_global_bwd)(const struct sn_codes_global_bwd *a) {
-    for (int i = 0; i < a->in.n; i++) {
+    if (a->dw) SN_T(codes_global_filters)(a);
+    for (int i = 0; i < a->in.n && a->db; i++) {
         if (a->y.len[i] == 0) continue;
         const sn_real *y = sn_row(&a->y, i), *dy = sn_row(&a->dy, i);
-        const int32_t *win = a->win + i * a->win_row;
-        for (int f = 0; f < a->s.cout; f++) {
-            if (!(y[f] > 0)) continue;
-            if (a->db) a->db[f] += dy[f];
-            if (a->dw) SN_T(codes_global_winner)(a, i, (int64_t)win[f] * a->s.stride - a->s.pad, f, dy[f]);
-        }
+        for (int f = 0; f < a->s.cout; f++) a->db[f] += y[f] > 0 ? dy[f] : 0;
     }
 }
 

@@ -58,7 +58,9 @@ SN_ALWAYS sn_vec sn_vfma(sn_vec a, sn_vec b, sn_vec c) {
 #elif defined __AVX__
     return (sn_vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #else
-    return a * b + c;
+    sn_vec r;
+    for (int l = 0; l < SN_VEC; l++) r[l] = SN_FMA(a[l], b[l], c[l]);
+    return r;
 #endif
 }
 

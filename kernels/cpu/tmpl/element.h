@@ -117,6 +117,17 @@ static void SN_T(accumulate)(const struct sn_accumulate *a) {
     SN_T(add_run)(a->dst, a->src, a->dst, a->n);
 }
 
+static void SN_T(leaves)(const struct sn_leaves *a) {
+    for (int64_t b = 0; b < a->n; b += SN_ADD_BLOCK) {
+        sn_real *part = a->part + b;
+        int64_t n = sn_imin(a->n - b, SN_ADD_BLOCK);
+        for (int step = 1; step < a->leaves; step *= 2)
+            for (int l = 0; l + step < a->leaves; l += 2 * step)
+                SN_T(add_run)(part + l * a->stride, part + (l + step) * a->stride, part + l * a->stride, n);
+        SN_T(add_run)(a->dst + b, part, a->dst + b, n);
+    }
+}
+
 static void SN_T(bias_grad)(const struct sn_bias_grad *a) {
     for (int i = 0; i < a->n; i++) sn_col_sum(sn_row(&a->dy, i), a->dy.ld, 0, a->dy.len[i], INT64_MAX / 2, a->dy.ch, a->db);
 }
@@ -149,6 +160,7 @@ static void SN_T(fill_element)(struct sn_kernels *k) {
     k->add = SN_T(add);
     k->fill = SN_T(fill);
     k->accumulate = SN_T(accumulate);
+    k->leaves = SN_T(leaves);
     k->bias_grad = SN_T(bias_grad);
     k->encode = SN_T(encode);
     k->finite = SN_T(finite);
