@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "module.h"
+#include "roofline.h"
 
 static double now(void) {
     struct timespec t;
@@ -42,24 +43,15 @@ static double best_seconds(work_fn fn, const struct sn_kernels *k, const void *a
 
 /* ---- the peak ------------------------------------------------------------------------------------------------------------------ */
 
-#define PEAK_CHAINS 12 /* independent FMAs: at least latency times throughput */
-#define PEAK_STEPS 100000
 #if defined __x86_64__
-#define PEAK(name, isa, bytes)                                                                                                             \
-    typedef float name##_vec __attribute__((vector_size(bytes)));                                                                          \
-    __attribute__((target(isa), noinline)) static void name(const struct sn_kernels *k, const void *args) {                                \
-        name##_vec x = {0}, a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, l = x, m = x;                            \
-        (void)k;                                                                                                                           \
-        for (int step = 0; step < PEAK_STEPS; step++)                                                                                      \
-            __asm__("vfmadd231ps %12, %12, %0\n vfmadd231ps %12, %12, %1\n vfmadd231ps %12, %12, %2\n vfmadd231ps %12, %12, %3\n"          \
-                    "vfmadd231ps %12, %12, %4\n vfmadd231ps %12, %12, %5\n vfmadd231ps %12, %12, %6\n vfmadd231ps %12, %12, %7\n"          \
-                    "vfmadd231ps %12, %12, %8\n vfmadd231ps %12, %12, %9\n vfmadd231ps %12, %12, %10\n vfmadd231ps %12, %12, %11"          \
-                    : "+x"(a), "+x"(b), "+x"(c), "+x"(d), "+x"(e), "+x"(f), "+x"(g), "+x"(h), "+x"(i), "+x"(j), "+x"(l), "+x"(m)           \
-                    : "x"(x));                                                                                                             \
-        **(volatile float *const *)args = (a + b + c + d + e + f + g + h + i + j + l + m)[0];                                              \
-    }
-PEAK(peak_avx2, "avx2,fma", 32)
-PEAK(peak_avx512, "avx512f", 64)
+static void run_peak_avx2(const struct sn_kernels *k, const void *sink) {
+    (void)k;
+    (void)peak_avx2(*(volatile float *const *)sink);
+}
+static void run_peak_avx512(const struct sn_kernels *k, const void *sink) {
+    (void)k;
+    (void)peak_avx512(*(volatile float *const *)sink);
+}
 #endif
 
 /* GFLOP/s; 0 where it is not known. */
@@ -67,11 +59,17 @@ static double peak(enum sn_isa isa) {
     volatile float sink = 0;
     volatile float *p = &sink;
 #if defined __x86_64__
-    if (isa == SN_ISA_AVX512) return 2e-9 * 16 * PEAK_CHAINS * PEAK_STEPS / best_seconds(peak_avx512, NULL, &p);
-    if (isa == SN_ISA_AVX2 || isa == SN_ISA_REF) return 2e-9 * 8 * PEAK_CHAINS * PEAK_STEPS / best_seconds(peak_avx2, NULL, &p);
+    if (isa == SN_ISA_AVX512) return 2e-9 * 16 * PEAK_CHAINS * PEAK_STEPS / best_seconds(run_peak_avx512, NULL, &p);
+    if (isa == SN_ISA_AVX2 || isa == SN_ISA_REF) return 2e-9 * 8 * PEAK_CHAINS * PEAK_STEPS / best_seconds(run_peak_avx2, NULL, &p);
 #endif
     (void)isa, (void)p;
     return 0;
+}
+
+static void run_triad(const struct sn_kernels *k, const void *args) {
+    float *const *v = args;
+    (void)k;
+    (void)triad(v[0], v[1], v[2], 0.5f);
 }
 
 /* ---- the kernels --------------------------------------------------------------------------------------------------------------- */
@@ -85,6 +83,14 @@ static float *floats(int64_t n) {
 
 static void *bytes(size_t n) {
     return floats((int64_t)(n / sizeof(float) + 16));
+}
+
+/* GB/s of a triad that no cache holds. */
+static double bandwidth(void) {
+    float *v[3] = {floats(TRIAD_FLOATS), floats(TRIAD_FLOATS), floats(TRIAD_FLOATS)};
+    double s = best_seconds(run_triad, NULL, v);
+    for (int i = 0; i < 3; i++) free(v[i]);
+    return 1e-9 * 3 * sizeof(float) * (double)TRIAD_FLOATS / s;
 }
 
 struct bench {
@@ -266,6 +272,7 @@ int main(int argc, char **argv) {
     }
     struct bench b = {.only = argc > 1 ? argv[1] : NULL};
     printf("%s\n", sn_cpu_name());
+    printf("triad %.1f GB/s\n", bandwidth());
     for (int isa = best; isa >= SN_ISA_REF; isa--) {
         struct sn_kernels k;
         sn_kernels_init(&k, isa);
