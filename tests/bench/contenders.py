@@ -38,6 +38,12 @@ def cores(n):
     return set(mine[:n])
 
 
+def pin(n):
+    """For subprocess: the child keeps to the first n cores."""
+    mine = cores(n)
+    return lambda: os.sched_setaffinity(0, mine)
+
+
 def environment(threads, extra=()):
     n = str(threads)
     return {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n,
@@ -51,9 +57,8 @@ class Contender:
     def __init__(self, label, argv, threads, log, env=()):
         self.label, self.rounds, self.ready, self.peak = label, [], {}, 0
         self.log = open(log, "ab")
-        pinned = cores(threads)
         self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-                                        env=environment(threads, env), preexec_fn=lambda: os.sched_setaffinity(0, pinned))
+                                        env=environment(threads, env), preexec_fn=pin(threads))
         self.select = selectors.DefaultSelector()
         self.select.register(self.process.stdout, selectors.EVENT_READ)
         self.buffer = b""
@@ -137,3 +142,10 @@ def start_peer(case, mode, threads, setting, python):
     o = {"mode": mode, "prefix": case.prefix, "length": case.length, "batch": case.batch, "batches": case.batches, "threads": threads,
          "form": form}
     return Contender(label, [python, HERE / "peers" / "child.py", peer, json.dumps(o)], threads, case.prefix + ".log", env.items())
+
+
+def start_machine(a, threads):
+    """Not a contender: the FMA peak and triad of the machine, in the same turns."""
+    log = a.out / "work" / "machine.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return Contender("machine", [a.build / "tests" / "bench" / "bench_machine", threads], threads, log)
