@@ -174,6 +174,53 @@ static void bench_conv(const struct bench *b, const char *model, int rows, int l
     free(x), free(y), free(w), free(fwd), free(bwd), free(ws);
 }
 
+struct codes_pass {
+    struct sn_codes_prepare tables;
+    struct sn_codes_fwd fwd;
+    struct sn_codes_bwd_filter bwd;
+};
+/* Forward with the building of its tables, as after every step of training. */
+static void run_codes_fwd(const struct sn_kernels *k, const void *args) {
+    const struct codes_pass *p = args;
+    k->codes_prepare(&p->tables);
+    k->codes_fwd(&p->fwd);
+}
+static void run_codes_bwd_filter(const struct sn_kernels *k, const void *args) {
+    const struct codes_pass *p = args;
+    k->codes_bwd_filter(&p->bwd);
+}
+
+/* Convolution of DNA codes, one in a hundred N (a quarter of each base: no table holds it). FLOP: those of the plain algorithm. */
+static void bench_codes(const struct bench *b, int len, int width, int filters) {
+    enum { ROWS = 64 };
+    const struct sn_conv s = {.k = width, .cin = 4, .cout = filters, .stride = 1, .dilation = 1};
+    const int out_len = len - width + 1;
+    int32_t in[ROWS], out[ROWS];
+    for (int i = 0; i < ROWS; i++) in[i] = len, out[i] = out_len;
+    uint8_t *codes = bytes((size_t)ROWS * (size_t)len), sym[256] = {0, 1, 2, 3, 4, 255};
+    uint32_t state = 1;
+    for (int i = 0; i < ROWS * len; i++) {
+        state = state * 1664525u + 1013904223u;
+        codes[i] = (uint8_t)((state >> 8) % 100 == 0 ? 5 : 1 + (state >> 30));
+    }
+    float *lut = sn_calloc(256 * 4, sizeof *lut), *w = floats((int64_t)width * 4 * filters), *dw = floats((int64_t)width * 4 * filters);
+    float *bias = floats(filters), *y = floats((int64_t)ROWS * out_len * filters);
+    for (int c = 0; c < 4; c++) lut[(1 + c) * 4 + c] = 1, lut[5 * 4 + c] = 0.25f;
+    void *tables = bytes(b->k->codes_bytes(&s)), *ws = bytes(b->k->codes_grad_ws(&s));
+    const struct sn_codes x = {.n = ROWS, .codes = codes, .code_row = len, .len = in, .lut = lut, .sym = sym};
+    const struct sn_t3 ty = {y, (int64_t)out_len * filters, filters, filters, out};
+    const struct codes_pass p = {{.s = s, .w = w, .tables = tables},
+                                 {.s = s, .in = x, .tables = tables, .w = w, .bias = bias, .y = ty},
+                                 {.s = s, .in = x, .dy = ty, .dw = dw, .ws = ws}};
+    const double flop = 2.0 * ROWS * out_len * width * 4 * filters;
+    char name[64];
+    snprintf(name, sizeof name, "codes_fwd %dx%d 4>%d k%d", ROWS, len, filters, width);
+    report(b, name, flop, run_codes_fwd, &p);
+    snprintf(name, sizeof name, "codes_bwd_filter %dx%d 4>%d k%d", ROWS, len, filters, width);
+    report(b, name, flop, run_codes_bwd_filter, &p);
+    free(codes), free(lut), free(w), free(dw), free(bias), free(y), free(tables), free(ws);
+}
+
 struct lstm_pass {
     struct sn_lstm_fwd fwd;
     struct sn_lstm_bwd bwd;
@@ -250,13 +297,16 @@ static void bench_all(const struct bench *b) {
     bench_outer(b, 64, 1, 64);
     bench_outer(b, 4096, 925, 64);
     bench_outer(b, 4096, 1000, 128);
-    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0}, false);
-    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7}, true);
-    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5}, true);
-    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3}, true);
-    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0}, false);
-    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4}, true);
-    bench_conv(b, "dilated", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1}, true);
+    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0, 1}, false);
+    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7, 1}, true);
+    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5, 1}, true);
+    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3, 1}, true);
+    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0, 1}, false);
+    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4, 1}, true);
+    bench_conv(b, "dilated", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1, 1}, true);
+    bench_codes(b, 1000, 26, 320);
+    bench_codes(b, 600, 19, 300);
+    bench_codes(b, 101, 24, 16);
     bench_lstm(b, 64, 75, 320);
     bench_lstm(b, 16, 75, 320);
     bench_lstm(b, 1, 75, 320);

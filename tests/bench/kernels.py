@@ -33,10 +33,12 @@ def own(a, table):
 
 
 def peers(a, table):
-    """PyTorch's dense kernels (oneDNN) for the first layers, as conv1d and as conv2d with channels_last: best of 7."""
+    """PyTorch's dense kernels (oneDNN) for the first layers, as conv1d and as conv2d with channels_last; with tcmalloc where there is
+    one. Best of 7."""
     script = contenders.HERE / "peers" / "torch_kernels.py"
     argv = [a.python, script, str(ROWS), *(",".join(map(str, c)) for c in CODES)]
-    r = subprocess.run(argv, stdout=subprocess.PIPE, text=True, env=contenders.environment(1), preexec_fn=contenders.pin(1), check=False)
+    r = subprocess.run(argv, stdout=subprocess.PIPE, text=True, preexec_fn=contenders.pin(1), check=False,
+                       env=contenders.environment(1, contenders.preload().items()))
     if r.returncode != 0:
         print("bench: PyTorch's kernels could not be measured", file=sys.stderr)
         return
