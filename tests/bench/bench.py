@@ -1,59 +1,16 @@
 #!/usr/bin/env python3
-"""Seqnet beside its peers in one run: `./bootstrap.sh bench` calls this. See --help."""
+"""Measures seqnet beside its peers in one run, in turns, on the same cores."""
 import argparse
-import dataclasses
 import os
 import pathlib
-import re
-import subprocess
 import sys
 
 import contenders
 import environment
+import figures
+import kernels
 import report
-
-TOP = pathlib.Path(__file__).resolve().parents[2]
-MODELS = ("deepbind", "cnn", "cnn-bilstm", "basset", "danq", "deepsea", "bpnet-like")
-TASKS = {"basset": 164, "danq": 919, "deepsea": 919}
-BATCH = {"deepbind": 256}
-LENGTH = 101  # of the input where the architecture takes any
-BATCHES = (1, 16, 64, 256, 1024)  # sequences per call that prediction tries
-BASES = 300_000  # of the largest call: what a net may need as activations is some kB a base
-
-
-@dataclasses.dataclass
-class Case:
-    """A model, ready to be measured."""
-    name: str
-    architecture: pathlib.Path  # one strand, for all sides
-    prefix: str                 # of the exported files
-    length: int
-    tasks: int
-    batch: int
-    batches: list
-    tools: pathlib.Path
-    cache: pathlib.Path
-
-
-def make_case(model, a):
-    """Writes the architecture with one strand and lets seqnet export weights and outputs."""
-    source = pathlib.Path(model) if model.endswith((".yaml", ".yml")) else TOP / "models" / (model + ".yaml")
-    if not source.is_file():
-        sys.exit(f"bench: no architecture {source}")
-    text, name = source.read_text(), source.stem
-    found = re.search(r"\blength: *(\d+)", text)
-    length = int(found[1]) if found and int(found[1]) > 0 else LENGTH
-    work = a.out / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    (work / (name + ".log")).write_text("")
-    architecture = work / (name + ".yaml")
-    architecture.write_text(re.sub(r"\bstrand: *\w+", "strand: forward", text))
-    batch = a.batch or BATCH.get(name, 64)
-    case = Case(name, architecture, str(work / name), length, TASKS.get(name, 1), batch,
-                [b for b in BATCHES if b * length <= BASES] or [1], a.build / "tests" / "bench", a.cache)
-    subprocess.run([case.tools / "bench_model", "export", architecture, str(length), str(case.tasks), case.prefix], check=True)
-    return case
-
+from case import TOP, make_case, shipped
 
 def qualify(case, mode, threads, a):
     """Seqnet and the `keep` fastest peers, each with one round behind it; the others' rows: [(label, contender or None, why)]."""
@@ -113,7 +70,7 @@ COLUMNS = ["task", "model", "threads", "contender", "batch", "rounds", "median",
 
 
 def run_models(mode, a):
-    names = [a.model] if a.model else [m for m in MODELS if (TOP / "models" / (m + ".yaml")).is_file()]
+    names = [a.model] if a.model else shipped()
     stem = mode + ("-" + pathlib.Path(a.model).stem if a.model else "")
     head = report.machine(TOP) + [("unit", "sequences per second: median, min, max of the rounds; ratio: seqnet over the contender"),
                                   ("rounds", f"{a.rounds} of at least {a.seconds:g} s, in turn")]
@@ -128,9 +85,22 @@ def run_models(mode, a):
     print(f"written: {table.path} and {stem}.md", file=sys.stderr)
 
 
+WHAT = {"train": lambda a: run_models("train", a), "infer": lambda a: run_models("infer", a), "kernels": kernels.run,
+        "scaling": figures.scaling, "memory": figures.memory, "epochs": figures.epochs, "neighbour": figures.neighbour, "idle": figures.idle}
+HELP = """train       training sequences a second, all peers
+infer       the same for prediction, each side at its best batch
+kernels     seqnet's kernels against FMA peak and triad, and PyTorch's convolutions; MODEL: only lines that hold this word
+scaling     2 threads over 1, beside the machine's own gain
+memory      peak memory of training danq at batch 100
+epochs      the time of an epoch with ten times the data
+neighbour   training cnn while another process keeps one core busy
+idle        CPU time of an open library that does nothing
+default: train, then infer"""
+
+
 def arguments():
-    p = argparse.ArgumentParser(prog="./bootstrap.sh bench", description=__doc__)
-    p.add_argument("what", choices=["train", "infer"], nargs="?")
+    p = argparse.ArgumentParser(prog="./bootstrap.sh bench", description=__doc__, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("what", choices=WHAT, nargs="?", metavar="WHAT")
     p.add_argument("model", nargs="?", help="name of models/ or a file; default: all")
     p.add_argument("--threads", default="1,2", help="default 1,2")
     p.add_argument("--rounds", type=int, default=5, help="default %(default)s")
@@ -152,7 +122,7 @@ def main():
     a = arguments()
     a.python = environment.ensure(a.cache)
     for what in [a.what] if a.what else ["train", "infer"]:
-        run_models(what, a)
+        WHAT[what](a)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Seqnet and its peers as processes that measure a round when told to. They take turns; who is not measured is stopped, so that spinning
 threads of one do not slow the next."""
+import ctypes
 import ctypes.util
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+PR_SET_PDEATHSIG = 1
 PATIENCE = 900  # seconds for a peer to build, compile and check its model
 # (label, peer, form, tcmalloc wanted). Forms are explained in peers/*_peer.py.
 TORCH = [("PyTorch eager", "torch", "eager", False), ("PyTorch eager", "torch", "eager", True),
@@ -30,12 +32,27 @@ def tcmalloc():
     return ctypes.util.find_library("tcmalloc_minimal") or ctypes.util.find_library("tcmalloc")
 
 
+def preload():
+    """The variable that puts tcmalloc in the place of malloc; empty where there is none."""
+    return {"LD_PRELOAD": tcmalloc()} if tcmalloc() else {}
+
+
 def cores(n):
     """The first n cores that this process may use."""
     mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
     if n > len(mine):
         sys.exit(f"bench: {n} threads asked for, {len(mine)} cores to be used")
     return set(mine[:n])
+
+
+def pin(n):
+    """For subprocess: the child keeps to the first n cores and ends with us, even when it is stopped."""
+    mine, libc = cores(n), ctypes.CDLL(None)
+
+    def prepare():
+        os.sched_setaffinity(0, mine)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    return prepare
 
 
 def environment(threads, extra=()):
@@ -51,9 +68,8 @@ class Contender:
     def __init__(self, label, argv, threads, log, env=()):
         self.label, self.rounds, self.ready, self.peak = label, [], {}, 0
         self.log = open(log, "ab")
-        pinned = cores(threads)
         self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-                                        env=environment(threads, env), preexec_fn=lambda: os.sched_setaffinity(0, pinned))
+                                        env=environment(threads, env), preexec_fn=pin(threads))
         self.select = selectors.DefaultSelector()
         self.select.register(self.process.stdout, selectors.EVENT_READ)
         self.buffer = b""
@@ -130,10 +146,17 @@ def start_peer(case, mode, threads, setting, python):
     if threads == 1 and label in SEVERAL:
         return None
     if wants_tcmalloc:
-        if not tcmalloc():
+        if not preload():
             return None
-        env["LD_PRELOAD"] = tcmalloc()
+        env.update(preload())
         label += ", tcmalloc"
     o = {"mode": mode, "prefix": case.prefix, "length": case.length, "batch": case.batch, "batches": case.batches, "threads": threads,
          "form": form}
     return Contender(label, [python, HERE / "peers" / "child.py", peer, json.dumps(o)], threads, case.prefix + ".log", env.items())
+
+
+def start_machine(a, threads):
+    """Not a contender: the FMA peak and triad of the machine, in the same turns."""
+    log = a.out / "work" / "machine.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return Contender("machine", [a.build / "tests" / "bench" / "bench_machine", threads], threads, log)

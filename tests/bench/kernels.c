@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "module.h"
+#include "roofline.h"
 
 static double now(void) {
     struct timespec t;
@@ -42,24 +43,15 @@ static double best_seconds(work_fn fn, const struct sn_kernels *k, const void *a
 
 /* ---- the peak ------------------------------------------------------------------------------------------------------------------ */
 
-#define PEAK_CHAINS 12 /* independent FMAs: at least latency times throughput */
-#define PEAK_STEPS 100000
 #if defined __x86_64__
-#define PEAK(name, isa, bytes)                                                                                                             \
-    typedef float name##_vec __attribute__((vector_size(bytes)));                                                                          \
-    __attribute__((target(isa), noinline)) static void name(const struct sn_kernels *k, const void *args) {                                \
-        name##_vec x = {0}, a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, l = x, m = x;                            \
-        (void)k;                                                                                                                           \
-        for (int step = 0; step < PEAK_STEPS; step++)                                                                                      \
-            __asm__("vfmadd231ps %12, %12, %0\n vfmadd231ps %12, %12, %1\n vfmadd231ps %12, %12, %2\n vfmadd231ps %12, %12, %3\n"          \
-                    "vfmadd231ps %12, %12, %4\n vfmadd231ps %12, %12, %5\n vfmadd231ps %12, %12, %6\n vfmadd231ps %12, %12, %7\n"          \
-                    "vfmadd231ps %12, %12, %8\n vfmadd231ps %12, %12, %9\n vfmadd231ps %12, %12, %10\n vfmadd231ps %12, %12, %11"          \
-                    : "+x"(a), "+x"(b), "+x"(c), "+x"(d), "+x"(e), "+x"(f), "+x"(g), "+x"(h), "+x"(i), "+x"(j), "+x"(l), "+x"(m)           \
-                    : "x"(x));                                                                                                             \
-        **(volatile float *const *)args = (a + b + c + d + e + f + g + h + i + j + l + m)[0];                                              \
-    }
-PEAK(peak_avx2, "avx2,fma", 32)
-PEAK(peak_avx512, "avx512f", 64)
+static void run_peak_avx2(const struct sn_kernels *k, const void *sink) {
+    (void)k;
+    (void)peak_avx2(*(volatile float *const *)sink);
+}
+static void run_peak_avx512(const struct sn_kernels *k, const void *sink) {
+    (void)k;
+    (void)peak_avx512(*(volatile float *const *)sink);
+}
 #endif
 
 /* GFLOP/s; 0 where it is not known. */
@@ -67,11 +59,17 @@ static double peak(enum sn_isa isa) {
     volatile float sink = 0;
     volatile float *p = &sink;
 #if defined __x86_64__
-    if (isa == SN_ISA_AVX512) return 2e-9 * 16 * PEAK_CHAINS * PEAK_STEPS / best_seconds(peak_avx512, NULL, &p);
-    if (isa == SN_ISA_AVX2 || isa == SN_ISA_REF) return 2e-9 * 8 * PEAK_CHAINS * PEAK_STEPS / best_seconds(peak_avx2, NULL, &p);
+    if (isa == SN_ISA_AVX512) return 2e-9 * 16 * PEAK_CHAINS * PEAK_STEPS / best_seconds(run_peak_avx512, NULL, &p);
+    if (isa == SN_ISA_AVX2 || isa == SN_ISA_REF) return 2e-9 * 8 * PEAK_CHAINS * PEAK_STEPS / best_seconds(run_peak_avx2, NULL, &p);
 #endif
     (void)isa, (void)p;
     return 0;
+}
+
+static void run_triad(const struct sn_kernels *k, const void *args) {
+    float *const *v = args;
+    (void)k;
+    (void)triad(v[0], v[1], v[2], 0.5f);
 }
 
 /* ---- the kernels --------------------------------------------------------------------------------------------------------------- */
@@ -85,6 +83,14 @@ static float *floats(int64_t n) {
 
 static void *bytes(size_t n) {
     return floats((int64_t)(n / sizeof(float) + 16));
+}
+
+/* GB/s of a triad that no cache holds. */
+static double bandwidth(void) {
+    float *v[3] = {floats(TRIAD_FLOATS), floats(TRIAD_FLOATS), floats(TRIAD_FLOATS)};
+    double s = best_seconds(run_triad, NULL, v);
+    for (int i = 0; i < 3; i++) free(v[i]);
+    return 1e-9 * 3 * sizeof(float) * (double)TRIAD_FLOATS / s;
 }
 
 struct bench {
@@ -169,6 +175,53 @@ static void bench_conv(const struct bench *b, const char *model, int rows, int l
     report(b, name[2], flop, run_conv_bwd_filter,
            &(struct sn_conv_bwd_filter){.s = s, .n = rows, .o1 = s.k * s.cin, .x = tx, .dy = ty, .dw = w, .ws = ws});
     free(x), free(y), free(w), free(fwd), free(bwd), free(ws);
+}
+
+struct codes_pass {
+    struct sn_codes_prepare tables;
+    struct sn_codes_fwd fwd;
+    struct sn_codes_bwd_filter bwd;
+};
+/* Forward with the building of its tables, as after every step of training. */
+static void run_codes_fwd(const struct sn_kernels *k, const void *args) {
+    const struct codes_pass *p = args;
+    k->codes_prepare(&p->tables);
+    k->codes_fwd(&p->fwd);
+}
+static void run_codes_bwd_filter(const struct sn_kernels *k, const void *args) {
+    const struct codes_pass *p = args;
+    k->codes_bwd_filter(&p->bwd);
+}
+
+/* Convolution of DNA codes, one in a hundred N (a quarter of each base: no table holds it). FLOP: those of the plain algorithm. */
+static void bench_codes(const struct bench *b, int len, int width, int filters) {
+    enum { ROWS = 64 };
+    const struct sn_conv s = {.k = width, .cin = 4, .cout = filters, .stride = 1, .dilation = 1};
+    const int out_len = len - width + 1;
+    int32_t in[ROWS], out[ROWS];
+    for (int i = 0; i < ROWS; i++) in[i] = len, out[i] = out_len;
+    uint8_t *codes = bytes((size_t)ROWS * (size_t)len), sym[256] = {0, 1, 2, 3, 4, 255};
+    uint32_t state = 1;
+    for (int i = 0; i < ROWS * len; i++) {
+        state = state * 1664525u + 1013904223u;
+        codes[i] = (uint8_t)((state >> 8) % 100 == 0 ? 5 : 1 + (state >> 30));
+    }
+    float *lut = sn_calloc(256 * 4, sizeof *lut), *w = floats((int64_t)width * 4 * filters), *dw = floats((int64_t)width * 4 * filters);
+    float *bias = floats(filters), *y = floats((int64_t)ROWS * out_len * filters);
+    for (int c = 0; c < 4; c++) lut[(1 + c) * 4 + c] = 1, lut[5 * 4 + c] = 0.25f;
+    void *tables = bytes(b->k->codes_bytes(&s)), *ws = bytes(b->k->codes_grad_ws(&s));
+    const struct sn_codes x = {.n = ROWS, .codes = codes, .code_row = len, .len = in, .lut = lut, .sym = sym};
+    const struct sn_t3 ty = {y, (int64_t)out_len * filters, filters, filters, out};
+    const struct codes_pass p = {{.s = s, .w = w, .tables = tables},
+                                 {.s = s, .in = x, .tables = tables, .w = w, .bias = bias, .y = ty},
+                                 {.s = s, .in = x, .dy = ty, .dw = dw, .ws = ws}};
+    const double flop = 2.0 * ROWS * out_len * width * 4 * filters;
+    char name[64];
+    snprintf(name, sizeof name, "codes_fwd %dx%d 4>%d k%d", ROWS, len, filters, width);
+    report(b, name, flop, run_codes_fwd, &p);
+    snprintf(name, sizeof name, "codes_bwd_filter %dx%d 4>%d k%d", ROWS, len, filters, width);
+    report(b, name, flop, run_codes_bwd_filter, &p);
+    free(codes), free(lut), free(w), free(dw), free(bias), free(y), free(tables), free(ws);
 }
 
 struct lstm_pass {
@@ -260,6 +313,9 @@ static void bench_all(const struct bench *b) {
     for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)
         bench_conv(b, "bpnet", 1, 2114, (struct sn_conv){3, 64, 64, 1, apart[i], apart[i]}, true);
     bench_conv(b, "small", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1, 1}, true);
+    bench_codes(b, 1000, 26, 320);
+    bench_codes(b, 600, 19, 300);
+    bench_codes(b, 101, 24, 16);
     bench_lstm(b, 64, 75, 320);
     bench_lstm(b, 16, 75, 320);
     bench_lstm(b, 1, 75, 320);
@@ -275,6 +331,7 @@ int main(int argc, char **argv) {
     }
     struct bench b = {.only = argc > 1 ? argv[1] : NULL};
     printf("%s\n", sn_cpu_name());
+    printf("triad %.1f GB/s\n", bandwidth());
     for (int isa = best; isa >= SN_ISA_REF; isa--) {
         struct sn_kernels k;
         sn_kernels_init(&k, isa);

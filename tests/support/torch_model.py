@@ -47,8 +47,8 @@ class TorchModel(nn.Module):
 
     def build(self, layer):
         op, source = layer.op, layer.inputs[0]
-        self.last[layer.name] = op == "lstm" or (op in SAME + ("dense", "softmax", "batch_normalization", "add", "concatenate")
-                                                 and self.last[source])
+        same = op in SAME + ("dense", "softmax", "batch_normalization", "add", "concatenate")
+        self.last[layer.name] = len(layer.out) == 2 and (op == "lstm" or (same and self.last[source]))
         if source in self.permuted:
             if op in SAME:
                 self.permuted[layer.name] = self.permuted[source]

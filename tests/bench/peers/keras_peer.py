@@ -9,6 +9,7 @@ import keras
 from keras import layers as L
 
 from common import adam, one_hot, training_data
+from model_file import window
 
 PACKAGES = ("tensorflow-cpu" if os.uname().machine == "x86_64" else "tensorflow", "keras")
 
@@ -22,10 +23,12 @@ def make_layer(layer):
     p = layer.params
     bias = p.get("use_bias", True)
     if layer.op == "conv1d":
-        return L.Conv1D(p["filters"], p["kernel_size"], p["strides"], p["padding"], dilation_rate=p.get("dilation_rate", 1), use_bias=bias)
+        size, stride, dilation = window(layer)
+        return L.Conv1D(p["filters"], size, stride, p["padding"], dilation_rate=dilation, use_bias=bias)
     if layer.op in ("max_pooling1d", "average_pooling1d"):
         make = L.MaxPooling1D if layer.op == "max_pooling1d" else L.AveragePooling1D
-        return make(p["pool_size"], p["strides"], p["padding"])
+        size, stride, _ = window(layer)
+        return make(size, stride, p["padding"])
     if layer.op == "lstm":
         return make_lstm(p)
     if layer.op in ("relu", "sigmoid", "tanh", "softmax", "linear"):
