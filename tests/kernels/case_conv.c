@@ -1,3 +1,4 @@
+#include "conv_rule.h"
 #include "harness.h"
 
 #define ROWS 5
@@ -16,7 +17,7 @@ static bool next(struct kt *t, int i, struct batch *b) {
     if (i >= 5 * 7 * 10) return false;
     int k = ks[i % 5], longest = lens[i / 5 % 7], apart = i < 5 * 7 * 6 ? 1 : dilations[(i / 35 + i) % 4];
     if (longest > 1000 && i >= 70) longest = 25; /* long rows a few times only */
-    b->s = (struct sn_conv){k, cins[(i / 5 + i) % 5], couts[(i / 25 + i / 3) % 5], apart > 1 ? 1 : 1 + i / 35 % 3, i / 2 % k, apart};
+    b->s = (struct sn_conv){k, cins[(i / 5 + i) % 5], couts[(i / 25 + i / 3) % 5], apart > 1 ? 1 : 1 + i / 35 % 3, i / 2 % k, apart, 0};
     if (apart > 1) b->s.pad = i % 3 == 0 ? 0 : (k - 1) * apart / (i % 3);
     kt_begin(t, "k %d cin %d cout %d stride %d pad %d dilation %d len %d", k, b->s.cin, b->s.cout, b->s.stride, b->s.pad, apart, longest);
     b->len = kt_lens(t, ROWS, longest);
@@ -121,23 +122,22 @@ static void filter_gradient(struct kt *t) {
     struct batch b;
     for (int s = 0; next(t, s, &b); s++) {
         struct sn_t3 dy = kt_t3_values(t, ROWS, b.s.cout, b.out, s % 3 == 0);
-        int all = b.s.k * b.s.cin, o0 = s % 2 ? all / 3 : 0, o1 = s % 3 ? all : all - all / 4;
-        size_t n = (size_t)(o1 - o0) * (size_t)b.s.cout;
+        int runs = sn_conv_filter_runs(&b.s), all = b.s.k * b.s.cin / runs, o0 = s % 2 ? all / 3 : 0, o1 = s % 3 ? all : all - all / 4;
+        size_t n = (size_t)runs * (size_t)(o1 - o0) * (size_t)b.s.cout;
         sn_real *dw = kt_values(t, n), *old = kt_reals(t, n);
         memcpy(old, dw, n * sizeof *dw);
         kt_keep(t, dy.p);
         t->k->conv_bwd_filter(&(struct sn_conv_bwd_filter){b.s, ROWS, o0, o1, b.x, dy, dw, b.ws});
-        for (int o = o0; o < o1; o++)
-            for (int f = 0; f < b.s.cout; f++) {
-                size_t e = (size_t)(o - o0) * (size_t)b.s.cout + (size_t)f;
-                double want = old[e];
-                for (int i = 0; i < ROWS; i++)
-                    for (int64_t q = 0; q < b.out[i]; q++) {
-                        int64_t p = place(&b, i, q, o / b.s.cin);
-                        if (p >= 0) want += (double)*kt_at(&b.x, i, p, o % b.s.cin) * *kt_at(&dy, i, q, f);
-                    }
-                kt_check(t, dw[e], want);
-            }
+        for (size_t e = 0; e < n; e++) {
+            const int f = (int)(e % (size_t)b.s.cout), at = (int)(e / (size_t)b.s.cout), o = at / (o1 - o0) * all + o0 + at % (o1 - o0);
+            double want = old[e];
+            for (int i = 0; i < ROWS; i++)
+                for (int64_t q = 0; q < b.out[i]; q++) {
+                    int64_t p = place(&b, i, q, o / b.s.cin);
+                    if (p >= 0) want += (double)*kt_at(&b.x, i, p, o % b.s.cin) * *kt_at(&dy, i, q, f);
+                }
+            kt_check(t, dw[e], want);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
  * has the same bits wherever the row ends. Data gradient: dy W^T gives each position of dy its window's worth of dx, windows are added with
  * q ascending; no work for the zeros between the positions of a strided dy, and no narrow product where cin is 4. */
 #include "cpu/tmpl/common.h"
+#include "cpu/tmpl/toom.h"
 
 #define SN_CONV_CHUNK 512 /* output positions whose inputs are copied at a time */
 #define SN_CONV_ADD 64    /* positions of dy whose windows are worked out at a time */
@@ -40,6 +41,11 @@ static int64_t SN_T(conv_phase)(const struct sn_conv *s, int64_t len, int64_t ph
 
 static void SN_T(conv_fwd)(const struct sn_conv_fwd *a) {
     const struct sn_conv s = a->s;
+    struct sn_toom t;
+    if (sn_toom_choose(&s, &t)) {
+        SN_T(toom_fwd)(a, &t);
+        return;
+    }
     struct sn_gemm g = {.n = s.cout, .k = (int64_t)s.k * s.cin, .a_rs = (int64_t)s.stride * s.cin, .a_cs = 1, .packed_b = a->w};
     g.bias = a->bias, g.c_rs = (int64_t)s.dilation * a->y.ld, g.ws = a->ws;
     for (int i = 0; i < a->n; i++)
@@ -68,7 +74,12 @@ static void SN_T(conv_add_window)(const struct sn_conv *s, const sn_real *z, int
 }
 
 static void SN_T(conv_bwd_data)(const struct sn_conv_bwd_data *a) {
-    const struct sn_conv s = a->s;
+    const struct sn_conv s = a->s, back = sn_conv_transposed(&s);
+    struct sn_toom t;
+    if (sn_toom_choose(&back, &t)) {
+        SN_T(toom_fwd)(&(struct sn_conv_fwd){.s = back, .n = a->n, .x = a->dy, .w = a->w, .y = a->dx, .ws = a->ws}, &t);
+        return;
+    }
     const int64_t wide = (int64_t)s.k * s.cin;
     sn_real *z = SN_T(conv_ws_part)(a->ws);
     struct sn_gemm g = {.n = wide, .k = s.cout, .a_rs = a->dy.ld, .a_cs = 1, .packed_b = a->w, .c = z, .c_rs = wide, .ws = a->ws};
@@ -87,6 +98,11 @@ static void SN_T(conv_bwd_data)(const struct sn_conv_bwd_data *a) {
 /* A is the transposed windows; blocks of positions, phase after phase, as the sum has them. */
 static void SN_T(conv_bwd_filter)(const struct sn_conv_bwd_filter *a) {
     const struct sn_conv s = a->s;
+    struct sn_toom t;
+    if (sn_toom_choose(&s, &t)) {
+        SN_T(toom_bwd_filter)(a, &t);
+        return;
+    }
     struct sn_gemm g = {.m = a->o1 - a->o0, .n = s.cout, .a_rs = 1, .a_cs = (int64_t)s.stride * s.cin, .b_cs = 1};
     g.b_rs = (int64_t)s.dilation * a->dy.ld, g.c = a->dw, g.c_rs = s.cout, g.accumulate = 1, g.ws = a->ws;
     for (int i = 0; i < a->n; i++)
@@ -103,26 +119,39 @@ static void SN_T(conv_bwd_filter)(const struct sn_conv_bwd_filter *a) {
 }
 
 static size_t SN_T(conv_fwd_bytes)(const struct sn_conv *s) {
-    return SN_T(gemm_pack_bytes)((int64_t)s->k * s->cin, s->cout);
+    struct sn_toom t;
+    return sn_toom_choose(s, &t) ? SN_T(toom_bytes)(s, &t) : SN_T(gemm_pack_bytes)((int64_t)s->k * s->cin, s->cout);
 }
 
 static size_t SN_T(conv_bwd_bytes)(const struct sn_conv *s) {
-    return SN_T(gemm_pack_bytes)(s->cout, (int64_t)s->k * s->cin);
+    const struct sn_conv back = sn_conv_transposed(s);
+    struct sn_toom t;
+    return sn_toom_choose(&back, &t) ? SN_T(toom_bytes)(&back, &t) : SN_T(gemm_pack_bytes)(s->cout, (int64_t)s->k * s->cin);
 }
 
 static void SN_T(conv_prepare)(const struct sn_conv_prepare *a) {
     const int64_t wide = (int64_t)a->s.k * a->s.cin;
     const struct sn_gemm_pack fwd = {.n = a->s.cout, .k = wide, .b = a->w, .b_rs = a->s.cout, .b_cs = 1, .dst = a->fwd};
     const struct sn_gemm_pack bwd = {.n = wide, .k = a->s.cout, .b = a->w, .b_rs = 1, .b_cs = a->s.cout, .dst = a->bwd};
-    if (a->fwd) SN_T(gemm_pack)(&fwd);
-    if (a->bwd) SN_T(gemm_pack)(&bwd);
+    const struct sn_conv back = sn_conv_transposed(&a->s);
+    struct sn_toom t;
+    if (a->fwd && sn_toom_choose(&a->s, &t))
+        SN_T(toom_prepare)(&a->s, &t, a->w, false, a->fwd);
+    else if (a->fwd)
+        SN_T(gemm_pack)(&fwd);
+    if (a->bwd && sn_toom_choose(&back, &t))
+        SN_T(toom_prepare)(&back, &t, a->w, true, a->bwd);
+    else if (a->bwd)
+        SN_T(gemm_pack)(&bwd);
 }
 
 /* Behind the GEMM's part: copied inputs of a chunk (or of all of a short row), or windows of dx. */
 static size_t SN_T(conv_ws)(const struct sn_conv *s, int64_t longest_in) {
     const int64_t row = (longest_in + 2 * (int64_t)s->pad) / s->dilation + s->k + 1, part = (SN_CONV_CHUNK - 1) * (int64_t)s->stride + s->k;
     const int64_t copied = row < part ? row : part, windows = SN_CONV_ADD * (int64_t)s->k;
-    return SN_T(conv_ws_at)() + (size_t)((copied > windows ? copied : windows) * s->cin) * sizeof(sn_real);
+    const size_t bytes = SN_T(conv_ws_at)() + (size_t)((copied > windows ? copied : windows) * s->cin) * sizeof(sn_real);
+    const size_t toom = SN_T(toom_ws_bytes)(s);
+    return bytes > toom ? bytes : toom;
 }
 
 static void SN_T(fill_conv)(struct sn_kernels *k) {
