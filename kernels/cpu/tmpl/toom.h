@@ -156,7 +156,7 @@ static void SN_T(toom_outputs_of)(const struct sn_toom_pass *p, const struct sn_
     const sn_real *z = w->y;
     for (int64_t i = b->tile; i < b->tile + b->tiles; i++)
         for (int64_t l = b->line; l < b->line + b->lines; l++, z += w->y_ch) {
-            sn_real *to[SN_TOOM_POINTS];
+            sn_real *to[SN_TOOM_POINTS] = {0};
             SN_T(toom_addresses)(p, y, l, i, w->dump, to);
             if (to[0] != w->dump) SN_T(toom_gather_tile)(&p->t, z, w->y_point, p->s.cout, start, to);
         }
@@ -168,7 +168,7 @@ static void SN_T(toom_gradients)(const struct sn_toom_pass *p, const struct sn_t
     sn_real *z = w->y;
     for (int64_t i = b->tile; i < b->tile + b->tiles; i++)
         for (int64_t l = b->line; l < b->line + b->lines; l++, z += w->y_ch) {
-            sn_real *from[SN_TOOM_POINTS];
+            sn_real *from[SN_TOOM_POINTS] = {0};
             SN_T(toom_addresses)(p, dy, l, i, w->zeros, from);
             SN_T(toom_spread_tile)(&p->t, (const sn_real *const *)from, p->s.cout, z, w->y_point);
         }
