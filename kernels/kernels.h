@@ -101,8 +101,16 @@ struct sn_encode {
 
 /* y[q,f] = bias[f] + sum_{t,c} x[q*stride - pad + t*dilation, c] w[t,c,f]; positions outside the row are 0. w is (k, cin, cout).
  * dilation is 1 for adjacent taps; above 1 the stride is 1. */
+/* Convolutions that sn_toom_choose (conv_rule.h) takes, by k, cin, cout, stride and direct alone, run by Toom-Cook filtering:
+ *   an output = bias + gathered products of its tile of m outputs, tiles counted from the start of the row (of the phase p, p+dilation, ...
+ *   when dilated); per point, products are summed over chunks of r taps ascending, of each over channels as the matrix product sums; the
+ *   transforms of cpu/tmpl/toom_points.h. The data gradient is such a convolution of dy with flipped weights, (k-1)*dilation - pad to
+ *   the left. The filter gradient is, per block of tiles (toom_next in cpu/tmpl/toom.h, by the lengths of the rows of the call), dw +=
+ *   gathered products summed over the tiles as one block of the matrix product's sum; a call holds the rows of one leaf.
+ * An output's bits depend on the inputs under the windows of its tile and on its place in the row, no more. */
 struct sn_conv {
     int k, cin, cout, stride, pad, dilation;
+    int direct; /* 1: never by Toom-Cook: every output is a plain sum */
 };
 /* Prepared weights; either destination may be NULL. fwd: conv_fwd_bytes, bwd: conv_bwd_bytes. */
 struct sn_conv_prepare {
@@ -130,13 +138,14 @@ struct sn_conv_bwd_data {
     struct sn_t3 dx;
     void *ws;
 };
-/* dw rows [o0,o1) of (k*cin, cout) += sum over rows, in row order: for each block of SN_KBLOCK positions of dy from q = 0 on one chain,
- * over the q whose tap lies inside the row. */
+/* dw (k*cin, cout) += sum over rows, in row order: rows [o0,o1) of each of its sn_conv_filter_runs(s) equal runs (conv_rule.h), run after
+ * run without gaps. Plain: for each block of SN_KBLOCK positions of dy from q = 0 on one chain, over the q whose tap lies inside the row.
+ */
 struct sn_conv_bwd_filter {
     struct sn_conv s;
     int n, o0, o1;
     struct sn_t3 x, dy;
-    sn_real *dw; /* row o0 first */
+    sn_real *dw; /* row o0 of the first run first */
     void *ws;
 };
 

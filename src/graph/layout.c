@@ -264,7 +264,7 @@ static void size_nodes(struct sn_plan *p) {
         if (it->kind != SN_ITEM_WEIGHT || it->split != SN_SPLIT_OUTPUT || it->at_once) continue;
         const struct sn_weight *w = &p->graph->nodes[it->node].weights[it->weight];
         int64_t cols = w->rank > 1 ? w->shape[w->rank - 1] : 1;
-        size_t bytes = sn_align_up((size_t)(it->block * cols) * sizeof(sn_real)) * (size_t)p->o.leaves;
+        size_t bytes = sn_align_up((size_t)(it->block * w->runs * cols) * sizeof(sn_real)) * (size_t)p->o.leaves;
         if (bytes > p->weight_ws_bytes) p->weight_ws_bytes = bytes;
     }
 }

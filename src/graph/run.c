@@ -84,6 +84,11 @@ static int64_t weight_cols(const struct sn_weight *w) {
     return w->rank > 1 ? w->shape[w->rank - 1] : 1;
 }
 
+/* Of a run. */
+static int64_t weight_rows(const struct sn_weight *w) {
+    return sn_weight_count(w) / weight_cols(w) / w->runs;
+}
+
 static const struct sn_weight *weight_of(const struct sn_plan *p, const struct sn_item *it) {
     return &node_of(p, it)->weights[it->weight];
 }
@@ -91,7 +96,7 @@ static const struct sn_weight *weight_of(const struct sn_plan *p, const struct s
 static int weight_tiles(const struct sn_plan *p, const struct sn_item *it) {
     if (it->split == SN_SPLIT_REDUCE) return p->o.leaves;
     const struct sn_weight *w = weight_of(p, it);
-    int64_t rows = sn_weight_count(w) / weight_cols(w);
+    int64_t rows = weight_rows(w);
     return (int)((rows + it->block - 1) / it->block);
 }
 
@@ -99,16 +104,20 @@ static int leaf_gradient(struct sn_exec *x, const struct sn_item *it, int leaf, 
     const struct sn_plan *p = x->plan;
     struct sn_tile t = {.o0 = o0, .o1 = o1, .leaf = leaf, .worker = x->worker};
     sn_leaf_rows(x->s->n, p->o.leaves, leaf, &t.r0, &t.r1);
-    sn_x_kernels(x)->fill(&(struct sn_fill){.p = dst, .n = (o1 - o0) * weight_cols(weight_of(p, it))});
+    const struct sn_weight *w = weight_of(p, it);
+    sn_x_kernels(x)->fill(&(struct sn_fill){.p = dst, .n = w->runs * (o1 - o0) * weight_cols(w)});
     if (it->chain < 0) return node_of(p, it)->op->weight_grad(x, node_of(p, it), it->weight, &t, dst);
     const struct sn_node *nodes[SN_CHAIN_MAX];
     sn_chain_nodes(p, it->chain, nodes);
     return p->chains[it->chain].fusion->weight_grad(x, nodes, it->weight, &t, dst);
 }
 
-/* Adds the leaves' partials [leaf][n] (stride elements apart) as a balanced tree into grad. */
-static void add_leaves(const struct sn_exec *x, sn_real *part, size_t stride, int64_t n, sn_real *grad) {
-    sn_x_kernels(x)->leaves(&(struct sn_leaves){.dst = grad, .part = part, .n = n, .stride = (int64_t)stride, .leaves = x->plan->o.leaves});
+/* Adds the leaves' partials [leaf][runs][n] (stride elements from leaf to leaf) as a balanced tree into grad, whose runs are `run` apart.
+ */
+static void add_leaves(const struct sn_exec *x, sn_real *part, size_t stride, int runs, int64_t n, sn_real *grad, int64_t run) {
+    for (int r = 0; r < runs; r++)
+        sn_x_kernels(x)->leaves(&(struct sn_leaves){
+            .dst = grad + r * run, .part = part + r * n, .n = n, .stride = (int64_t)stride, .leaves = x->plan->o.leaves});
 }
 
 static size_t partial_stride(int64_t elements) {
@@ -123,9 +132,9 @@ static int weight_tile(void *arg, int tile, int worker) {
     const struct sn_item *it = &p->items[j->stage->first];
     for (; tile >= weight_tiles(p, it); it++) tile -= weight_tiles(p, it);
     const struct sn_weight *w = weight_of(p, it);
-    int64_t cols = weight_cols(w), rows = sn_weight_count(w) / cols;
+    int64_t cols = weight_cols(w), rows = weight_rows(w);
     if (it->split == SN_SPLIT_REDUCE) {
-        sn_real *part = (sn_real *)(s->weight_partial + it->partial) + (size_t)tile * partial_stride(rows * cols);
+        sn_real *part = (sn_real *)(s->weight_partial + it->partial) + (size_t)tile * partial_stride(sn_weight_count(w));
         return leaf_gradient(&x, it, tile, 0, rows, part);
     }
     int64_t o0 = tile * it->block, o1 = o0 + it->block < rows ? o0 + it->block : rows;
@@ -135,9 +144,9 @@ static int weight_tile(void *arg, int tile, int worker) {
         return node_of(p, it)->op->weight_grad(&x, node_of(p, it), it->weight, &t, grad);
     }
     sn_real *part = (sn_real *)((char *)sn_x_ws(&x, worker) + p->ws_bytes);
-    size_t stride = partial_stride((o1 - o0) * cols);
+    size_t stride = partial_stride(w->runs * (o1 - o0) * cols);
     for (int leaf = 0; leaf < p->o.leaves; leaf++) SN_TRY(leaf_gradient(&x, it, leaf, o0, o1, part + (size_t)leaf * stride));
-    add_leaves(&x, part, stride, (o1 - o0) * cols, grad);
+    add_leaves(&x, part, stride, w->runs, (o1 - o0) * cols, grad, rows * cols);
     return 0;
 }
 
@@ -156,7 +165,7 @@ static int reduce_tile(void *arg, int tile, int worker) {
     int64_t count = sn_weight_count(weight_of(p, it)), e0 = (int64_t)tile * ELEMENT_BLOCK;
     int64_t n = count - e0 < ELEMENT_BLOCK ? count - e0 : ELEMENT_BLOCK;
     sn_real *part = (sn_real *)(s->weight_partial + it->partial) + e0;
-    add_leaves(&x, part, partial_stride(count), n, p->grads + node_of(p, it)->weight_offset[it->weight] + e0);
+    add_leaves(&x, part, partial_stride(count), 1, n, p->grads + node_of(p, it)->weight_offset[it->weight] + e0, 0);
     return 0;
 }
 

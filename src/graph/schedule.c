@@ -180,7 +180,7 @@ static int add_pending(struct sn_plan *p, struct pending *q, int node, int chain
         it.at_once = wt->at_once && p->o.max_rows <= SN_OUTER_ROWS && p->o.leaves <= SN_OUTER_LEAVES;
         if (it.at_once || (wt->block > 0 && chain < 0 && q->bytes + bytes > PARTIALS_MAX)) {
             it.split = SN_SPLIT_OUTPUT;
-            it.block = (int64_t)(BLOCK_BYTES / sizeof(sn_real)) / (cols * (it.at_once ? 1 : p->o.leaves));
+            it.block = (int64_t)(BLOCK_BYTES / sizeof(sn_real)) / (cols * wt->runs * (it.at_once ? 1 : p->o.leaves));
             it.block = it.block < 1 ? 1 : (it.block + wt->block - 1) / wt->block * wt->block;
         } else {
             q->bytes += bytes;

@@ -113,7 +113,7 @@ void sn_keep_inputs_attr(const struct sn_node *nd, enum sn_mode mode, struct sn_
 struct sn_weight *sn_add_weight(struct sn_node *nd, const char *name, int64_t rows, int64_t cols, enum sn_init init) {
     struct sn_weight *w = &nd->weights[nd->n_weights++];
     *w = (struct sn_weight){
-        .name = name, .rank = cols > 0 ? 2 : 1, .shape = {rows, cols > 0 ? cols : 0, 0}, .init = init, .trainable = true};
+        .name = name, .rank = cols > 0 ? 2 : 1, .shape = {rows, cols > 0 ? cols : 0, 0}, .init = init, .trainable = true, .runs = 1};
     w->fan_in = rows, w->fan_out = cols > 0 ? cols : rows;
     return w;
 }

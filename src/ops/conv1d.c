@@ -1,6 +1,9 @@
 /* conv1d: y[q,f] = b[f] + sum_{t,c} x[q*stride - pad + t*dilation, c] w[t,c,f], cross-correlation, kernel (width, in, filters). Reading
  * encode it runs on the codes (tables of summed taps), else as a product of overlapping rows. */
+#include "conv_rule.h"
 #include "ops/common.h"
+
+#define CHANNEL_BLOCK 32 /* of a weight gradient by channels: each block transforms all gradients of the output */
 
 enum { P_FILTERS, P_SIZE, P_STRIDE, P_DILATION, P_PADDING, P_BIAS, P_REG };
 enum { W_KERNEL, W_BIAS };
@@ -30,14 +33,16 @@ static int64_t span(const struct sn_node *nd) {
     return (nd->p[P_SIZE].i - 1) * nd->p[P_DILATION].i + 1;
 }
 
-static struct sn_conv conv_shape(const struct sn_node *nd) {
+/* Attributions are exact to rounding: plain sums, forward and back. */
+static struct sn_conv conv_shape(const struct sn_node *nd, enum sn_mode mode) {
     int64_t stride = nd->p[P_STRIDE].i;
     return (struct sn_conv){.k = (int)nd->p[P_SIZE].i,
                             .cin = (int)nd->in[0].ch,
                             .cout = (int)nd->out.ch,
                             .stride = (int)stride,
                             .pad = (int)sn_window_pad(nd->in[0].len, span(nd), stride, (int)nd->p[P_PADDING].i),
-                            .dilation = (int)nd->p[P_DILATION].i};
+                            .dilation = (int)nd->p[P_DILATION].i,
+                            .direct = mode == SN_ATTRIBUTE};
 }
 
 static int shape(struct sn_node *nd) {
@@ -53,7 +58,9 @@ static int shape(struct sn_node *nd) {
     struct sn_weight *w = sn_add_weight(nd, "kernel", size, nd->in[0].ch, SN_INIT_GLOROT_UNIFORM);
     w->rank = 3, w->shape[2] = filters;
     w->fan_in = size * nd->in[0].ch, w->fan_out = size * filters;
-    w->regularize = true, w->block = nd->on_codes ? 0 : 1;
+    const struct sn_conv c = conv_shape(nd, SN_TRAIN);
+    w->regularize = true, w->runs = sn_conv_filter_runs(&c);
+    w->block = nd->on_codes ? 0 : w->runs > 1 ? CHANNEL_BLOCK : 1;
     if (nd->p[P_BIAS].i) sn_add_weight(nd, "bias", filters, 0, SN_INIT_ZEROS);
     return 0;
 }
@@ -68,7 +75,7 @@ static void keep(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k)
 
 static void sizes(const struct sn_node *nd, enum sn_mode mode, const struct sn_kernels *k, int tile_rows, struct sn_sizes *s) {
     (void)tile_rows;
-    struct sn_conv c = conv_shape(nd);
+    struct sn_conv c = conv_shape(nd, mode);
     s->prepared = sn_align_up(nd->on_codes ? k->codes_bytes(&c) : k->conv_fwd_bytes(&c));
     s->workspace = k->conv_ws(&c, nd->in[0].len);
     if (mode != SN_INFER) s->prepared += sn_align_up(k->conv_bwd_bytes(&c));
@@ -76,14 +83,14 @@ static void sizes(const struct sn_node *nd, enum sn_mode mode, const struct sn_k
 }
 
 static const void *backward_weights(const struct sn_exec *x, const struct sn_node *nd) {
-    struct sn_conv c = conv_shape(nd);
+    struct sn_conv c = conv_shape(nd, sn_x_mode(x));
     const struct sn_kernels *k = sn_x_kernels(x);
     return (char *)sn_x_prepared(x, nd) + sn_align_up(nd->on_codes ? k->codes_bytes(&c) : k->conv_fwd_bytes(&c));
 }
 
 static int prepare(struct sn_exec *x, const struct sn_node *nd, void *dst) {
     const struct sn_kernels *k = sn_x_kernels(x);
-    struct sn_conv c = conv_shape(nd);
+    struct sn_conv c = conv_shape(nd, sn_x_mode(x));
     const sn_real *w = sn_x_weight(x, nd, W_KERNEL);
     if (nd->on_codes) k->codes_prepare(&(struct sn_codes_prepare){.s = c, .w = w, .tables = dst});
     void *fwd = nd->on_codes ? NULL : dst;
@@ -100,7 +107,7 @@ static double work(const struct sn_node *nd) {
 
 static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
     const struct sn_kernels *k = sn_x_kernels(x);
-    struct sn_conv c = conv_shape(nd);
+    struct sn_conv c = conv_shape(nd, sn_x_mode(x));
     int n = t->r1 - t->r0;
     const sn_real *bias = nd->p[P_BIAS].i ? sn_x_weight(x, nd, W_BIAS) : NULL;
     struct sn_t3 y = sn_x_out(x, nd, t->r0);
@@ -120,7 +127,7 @@ static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_
 static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
     struct sn_t3 dx = sn_x_grad_in(x, nd, 0, t->r0);
     if (!dx.p) return 0;
-    sn_x_kernels(x)->conv_bwd_data(&(struct sn_conv_bwd_data){.s = conv_shape(nd),
+    sn_x_kernels(x)->conv_bwd_data(&(struct sn_conv_bwd_data){.s = conv_shape(nd, sn_x_mode(x)),
                                                               .n = t->r1 - t->r0,
                                                               .dy = sn_x_grad_out(x, nd, t->r0),
                                                               .w = backward_weights(x, nd),
@@ -131,7 +138,7 @@ static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn
 
 static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const struct sn_tile *t, sn_real *dst) {
     const struct sn_kernels *k = sn_x_kernels(x);
-    struct sn_conv c = conv_shape(nd);
+    struct sn_conv c = conv_shape(nd, sn_x_mode(x));
     int n = t->r1 - t->r0;
     struct sn_t3 dy = sn_x_grad_out(x, nd, t->r0);
     void *ws = sn_x_ws(x, t->worker);
@@ -146,7 +153,7 @@ static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const
 }
 
 static struct sn_geometry geometry(const struct sn_node *nd) {
-    struct sn_conv c = conv_shape(nd);
+    struct sn_conv c = conv_shape(nd, SN_INFER);
     int same = nd->p[P_PADDING].i == SN_PAD_SAME;
     struct sn_geometry geo = {.kind = SN_GEO_WINDOW, .size = c.k, .stride = c.stride, .dilation = c.dilation, .pad_left = c.pad};
     geo.pad_right = same ? (int)span(nd) - 1 - c.pad : 0;

@@ -55,6 +55,7 @@ struct sn_weight {
     bool trainable;
     bool regularize; /* kernel_regularizer applies */
     int64_t block;   /* OUTPUT split: rows (of shape[0..rank-2] flattened) per block, 0 = never splits */
+    int runs;        /* equal runs of rows; a block has rows [o0,o1) of each run, run after run */
     bool at_once;    /* weight_grad sums the leaves itself: called once per block with all rows of the batch and leaf -1 */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "conv_rule.h"
 #include "core/cpu.h"
 #include "core/error.h"
 #include "core/mem.h"
@@ -166,14 +167,14 @@ static void bench_conv(const struct bench *b, const char *model, int rows, int l
     const double flop = 2.0 * rows * out_len * s.k * s.cin * s.cout;
     const char *const pass[] = {"conv_fwd", "conv_bwd_data", "conv_bwd_filter"};
     char name[3][64];
-    for (int i = 0; i < 3; i++) {
-        snprintf(name[i], sizeof name[i], "%s %s %dx%d %d>%d k%d", pass[i], model, rows, len, s.cin, s.cout, s.k);
-        if (s.dilation > 1) snprintf(name[i] + strlen(name[i]), sizeof name[i] - strlen(name[i]), " d%d", s.dilation);
-    }
+    for (int i = 0; i < 3; i++)
+        snprintf(name[i], sizeof name[i], "%s %s %dx%d %d>%d k%d d%d%s", pass[i] + 5, model, rows, len, s.cin, s.cout, s.k, s.dilation,
+                 s.direct ? "" : " Toom-Cook");
     report(b, name[0], flop, run_conv_fwd, &(struct sn_conv_fwd){.s = s, .n = rows, .x = tx, .w = fwd, .y = ty, .ws = ws});
     report(b, name[1], flop, run_conv_bwd_data, &(struct sn_conv_bwd_data){.s = s, .n = rows, .dy = ty, .w = bwd, .dx = tx, .ws = ws});
-    report(b, name[2], flop, run_conv_bwd_filter,
-           &(struct sn_conv_bwd_filter){.s = s, .n = rows, .o1 = s.k * s.cin, .x = tx, .dy = ty, .dw = w, .ws = ws});
+    report(
+        b, name[2], flop, run_conv_bwd_filter,
+        &(struct sn_conv_bwd_filter){.s = s, .n = rows, .o1 = s.k * s.cin / sn_conv_filter_runs(&s), .x = tx, .dy = ty, .dw = w, .ws = ws});
     free(x), free(y), free(w), free(fwd), free(bwd), free(ws);
 }
 
@@ -285,6 +286,27 @@ static void bench_lstm(const struct bench *b, int rows, int len, int h) {
     free(xp), free(gates), free(da), free(y), free(c), free(u), free(du), free(pu), free(put), free(ws);
 }
 
+/* Plain and, where the shape takes it, by Toom-Cook filtering. */
+static void bench_convs(const struct bench *b) {
+    static const struct {
+        const char *model;
+        int rows, len, k, cin, cout, dilation;
+        bool same;
+    } shapes[] = {
+        {"danq1", 4, 1000, 26, 4, 320, 1, false},   {"cnn1", 4, 201, 15, 4, 64, 1, true},     {"cnn2", 16, 25, 9, 64, 64, 1, true},
+        {"basset2", 4, 200, 11, 300, 200, 1, true}, {"basset3", 8, 50, 7, 200, 200, 1, true}, {"deepsea2", 4, 248, 8, 320, 480, 1, false},
+        {"deepsea3", 8, 60, 8, 480, 960, 1, false}, {"tower", 4, 1000, 9, 64, 128, 1, true},  {"narrow", 4, 1000, 3, 32, 32, 1, true},
+        {"few", 4, 1000, 11, 4, 64, 1, true},       {"bpnet1", 2, 2114, 25, 4, 64, 1, true},  {"thin", 4, 1000, 5, 16, 16, 1, true},
+        {"five", 4, 1000, 5, 32, 64, 1, true},      {"bpnet", 2, 2114, 3, 64, 64, 2, true},   {"bpnet", 2, 2114, 3, 64, 64, 16, true},
+        {"bpnet", 2, 2114, 3, 64, 64, 64, true},    {"bpnet", 2, 2114, 3, 64, 64, 256, true}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct sn_conv s = {.k = shapes[i].k, .cin = shapes[i].cin, .cout = shapes[i].cout, .stride = 1, .dilation = shapes[i].dilation};
+        if (shapes[i].same) s.pad = (s.k - 1) * s.dilation / 2;
+        for (s.direct = 1; s.direct >= 0; s.direct--)
+            if (s.direct || sn_toom_choose(&s, NULL)) bench_conv(b, shapes[i].model, shapes[i].rows, shapes[i].len, s, shapes[i].same);
+    }
+}
+
 static void bench_all(const struct bench *b) {
     static const int shapes[][3] = {{981, 320, 104},   {992, 128, 576},  {64, 1280, 320},    {2048, 2048, 2048}, {1, 512, 128},
                                     {8, 512, 128},     {8, 1280, 320},   {64, 925, 4096},    {100, 1, 925},      {7, 33, 65},
@@ -300,19 +322,7 @@ static void bench_all(const struct bench *b) {
     bench_outer(b, 64, 1, 64);
     bench_outer(b, 4096, 925, 64);
     bench_outer(b, 4096, 1000, 128);
-    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0, 1}, false);
-    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7, 1}, true);
-    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5, 1}, true);
-    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3, 1}, true);
-    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0, 1}, false);
-    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4, 1}, true);
-    bench_conv(b, "cnn2", 16, 25, (struct sn_conv){9, 64, 64, 1, 4, 1}, true);
-    bench_conv(b, "few", 4, 1000, (struct sn_conv){11, 4, 64, 1, 5, 1}, true);
-    bench_conv(b, "bpnet1", 1, 2114, (struct sn_conv){25, 4, 64, 1, 12, 1}, true);
-    static const int apart[] = {1, 2, 16, 256};
-    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)
-        bench_conv(b, "bpnet", 1, 2114, (struct sn_conv){3, 64, 64, 1, apart[i], apart[i]}, true);
-    bench_conv(b, "small", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1, 1}, true);
+    bench_convs(b);
     bench_codes(b, 1000, 26, 320);
     bench_codes(b, 600, 19, 300);
     bench_codes(b, 101, 24, 16);

@@ -7,18 +7,12 @@
  * gives each position of dy its window's worth of dx, windows are added with q ascending. Filter gradient: tap by tap, the inputs that a
  * tap reads times dy; with few channels all taps at once. */
 #include "cpu/tmpl/common.h"
+#include "cpu/tmpl/toom.h"
 
 #define SN_CONV_CHUNK 512 /* output positions of a product */
 #define SN_CONV_EDGE 48   /* of one with copied inputs, at least: few rows are slow */
 #define SN_CONV_ADD 64    /* positions of dy whose windows are worked out at a time */
 #define SN_CONV_NARROW 16 /* fewer input channels make narrow products */
-
-/* The convolution that gives dx from dy. */
-static inline struct sn_conv sn_conv_transposed(const struct sn_conv *s) {
-    struct sn_conv b = *s;
-    b.cin = s->cout, b.cout = s->cin, b.pad = (s->k - 1) * s->dilation - s->pad;
-    return b;
-}
 
 static inline bool sn_conv_by_transposed(const struct sn_conv *s) {
     return s->stride == 1 && s->cin >= SN_CONV_NARROW;
@@ -100,6 +94,11 @@ static void SN_T(conv_dilated_row)(const struct sn_conv_fwd *a, int i, struct sn
 
 static void SN_T(conv_fwd)(const struct sn_conv_fwd *a) {
     const struct sn_conv s = a->s;
+    struct sn_toom t;
+    if (sn_toom_choose(&s, &t)) {
+        SN_T(toom_fwd)(a, &t);
+        return;
+    }
     struct sn_gemm g = {.n = s.cout, .k = (int64_t)s.k * s.cin, .a_rs = (int64_t)s.stride * s.cin, .a_cs = 1, .packed_b = a->w};
     g.bias = a->bias, g.c_rs = a->y.ld, g.ws = a->ws;
     if (s.dilation > 1) g.packed_k = g.k, g.a_rs = a->x.ld, g.a_run = s.cin, g.a_jump = (int64_t)s.dilation * a->x.ld;
@@ -177,6 +176,11 @@ static void SN_T(conv_bwd_taps)(const struct sn_conv_bwd_filter *a) {
 /* A is the transposed windows. */
 static void SN_T(conv_bwd_filter)(const struct sn_conv_bwd_filter *a) {
     const struct sn_conv s = a->s;
+    struct sn_toom t;
+    if (sn_toom_choose(&s, &t)) {
+        SN_T(toom_bwd_filter)(a, &t);
+        return;
+    }
     if (s.cin >= SN_CONV_NARROW || s.dilation > 1) {
         SN_T(conv_bwd_taps)(a);
         return;
@@ -195,10 +199,14 @@ static void SN_T(conv_bwd_filter)(const struct sn_conv_bwd_filter *a) {
 }
 
 static size_t SN_T(conv_fwd_bytes)(const struct sn_conv *s) {
-    return SN_T(gemm_pack_bytes)((int64_t)s->k * s->cin, s->cout);
+    struct sn_toom t;
+    return sn_toom_choose(s, &t) ? SN_T(toom_bytes)(s, &t) : SN_T(gemm_pack_bytes)((int64_t)s->k * s->cin, s->cout);
 }
 
 static size_t SN_T(conv_bwd_bytes)(const struct sn_conv *s) {
+    const struct sn_conv back = sn_conv_transposed(s);
+    struct sn_toom t;
+    if (sn_toom_choose(&back, &t)) return SN_T(toom_bytes)(&back, &t);
     if (sn_conv_by_transposed(s)) return SN_T(gemm_pack_bytes)((int64_t)s->k * s->cout, s->cin);
     return SN_T(gemm_pack_bytes)(s->cout, (int64_t)s->k * s->cin);
 }
@@ -214,8 +222,15 @@ static void SN_T(conv_prepare)(const struct sn_conv_prepare *a) {
     const int64_t wide = (int64_t)a->s.k * a->s.cin;
     const struct sn_gemm_pack fwd = {.n = a->s.cout, .k = wide, .b = a->w, .b_rs = a->s.cout, .b_cs = 1, .dst = a->fwd};
     const struct sn_gemm_pack bwd = {.n = wide, .k = a->s.cout, .b = a->w, .b_rs = 1, .b_cs = a->s.cout, .dst = a->bwd};
-    if (a->fwd) SN_T(gemm_pack)(&fwd);
-    if (a->bwd && sn_conv_by_transposed(&a->s))
+    const struct sn_conv back = sn_conv_transposed(&a->s);
+    struct sn_toom t;
+    if (a->fwd && sn_toom_choose(&a->s, &t))
+        SN_T(toom_prepare)(&a->s, &t, a->w, false, a->fwd);
+    else if (a->fwd)
+        SN_T(gemm_pack)(&fwd);
+    if (a->bwd && sn_toom_choose(&back, &t))
+        SN_T(toom_prepare)(&back, &t, a->w, true, a->bwd);
+    else if (a->bwd && sn_conv_by_transposed(&a->s))
         SN_T(conv_pack_transposed)(&a->s, a->w, a->bwd);
     else if (a->bwd)
         SN_T(gemm_pack)(&bwd);
@@ -235,7 +250,8 @@ static size_t SN_T(conv_ws)(const struct sn_conv *s, int64_t longest_in) {
                                                      : (size_t)(SN_CONV_ADD * (int64_t)s->k * s->cin) * sizeof(sn_real)};
     size_t most = 0;
     for (int i = 0; i < 3; i++) most = parts[i] > most ? parts[i] : most;
-    return SN_T(conv_ws_at)() + most;
+    const size_t bytes = SN_T(conv_ws_at)() + most, toom = SN_T(toom_ws_bytes)(s);
+    return bytes > toom ? bytes : toom;
 }
 
 static void SN_T(fill_conv)(struct sn_kernels *k) {
