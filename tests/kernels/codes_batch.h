@@ -62,7 +62,7 @@ static inline bool cb_next(struct kt *t, int i, bool fine, struct codes_batch *b
     static const int lens[] = {0, 1, 3, 17, 40, 150, 600}, strides[] = {1, 1, 2, 3, 9}, specials[] = {0, 3, 60};
     if (i >= 7 * 7 * 6) return false;
     int k = ks[i % 7], longest = lens[i / 7 % 7];
-    b->s = (struct sn_conv){k, cins[i / 3 % 6], couts[(i + i / 7) % 6], strides[i % 5], i % 2 ? (i % 4 == 1 ? k / 2 : k - 1) : 0, 1, 0};
+    b->s = (struct sn_conv){k, cins[i / 3 % 6], couts[(i + i / 7) % 6], strides[i % 5], i % 2 ? (i % 4 == 1 ? k / 2 : k - 1) : 0, 1, 1};
     kt_begin(t, "k %d cin %d cout %d stride %d pad %d len %d special %d", k, b->s.cin, b->s.cout, b->s.stride, b->s.pad, longest,
              specials[i / 2 % 3]);
     cb_alphabet(t, b);
