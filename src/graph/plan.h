@@ -36,6 +36,7 @@ struct sn_plan_options {
     const uint8_t *sym;  /* (256) of the alphabet, see struct sn_codes */
     const sn_real *lut;  /* (256, channels) expansion of codes */
     uint64_t seed;       /* dropout */
+    bool small_blocks;   /* for tests: weight gradients by as many blocks as there can be */
 };
 struct sn_plan;
 /* `g` is copied; `backend` is borrowed. */

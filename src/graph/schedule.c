@@ -178,10 +178,11 @@ static int add_pending(struct sn_plan *p, struct pending *q, int node, int chain
         struct sn_item it = {
             .kind = SN_ITEM_WEIGHT, .node = node, .chain = chain, .split = SN_SPLIT_REDUCE, .weight = w, .partial = q->bytes};
         it.at_once = wt->at_once && p->o.max_rows <= SN_OUTER_ROWS && p->o.leaves <= SN_OUTER_LEAVES;
-        if (it.at_once || (wt->block > 0 && chain < 0 && q->bytes + bytes > PARTIALS_MAX)) {
+        if (it.at_once || (wt->block > 0 && chain < 0 && q->bytes + bytes > (p->o.small_blocks ? 0 : PARTIALS_MAX))) {
             it.split = SN_SPLIT_OUTPUT;
             it.block = (int64_t)(BLOCK_BYTES / sizeof(sn_real)) / (cols * wt->runs * (it.at_once ? 1 : p->o.leaves));
-            it.block = it.block < 1 ? 1 : (it.block + wt->block - 1) / wt->block * wt->block;
+            if (it.block < 1 || p->o.small_blocks) it.block = 1;
+            it.block = (it.block + wt->block - 1) / wt->block * wt->block;
         } else {
             q->bytes += bytes;
         }

@@ -14,7 +14,7 @@
 
 struct setup {
     int isa, threads;
-    bool guard, fuse, single_tile;
+    bool small_blocks, guard, fuse, single_tile;
     bool fill; /* codes come row by row */
 };
 
@@ -118,7 +118,7 @@ static void run_mode(const struct net *n, const struct data *d, const struct set
     be->single_tile = st->single_tile;
     if (st->threads > 1) ck_assert_int_eq(sn_pool_create(st->threads, &pool), 0);
     struct sn_plan_options o = net_plan(n, mode, ROWS);
-    o.fuse = st->fuse;
+    o.fuse = st->fuse, o.small_blocks = st->small_blocks;
     ck_assert_msg(sn_plan_create(d->arch->graph, be, &o, &plan) == 0, "%s: %s", n->name, seqnet_errmsg());
     ck_assert_int_eq(sn_plan_set_params(plan, d->params), 0);
     ck_assert_int_eq(sn_session_create(plan, pool, &s), 0);
@@ -186,6 +186,8 @@ START_TEST(workers_and_tiles) {
     }
     many.threads = 1, many.single_tile = true;
     compare(&nets[_i], &one, &many, "one tile");
+    many.threads = 2, many.single_tile = false, many.small_blocks = true;
+    compare(&nets[_i], &one, &many, "blocks of weights");
 }
 END_TEST
 
