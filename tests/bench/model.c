@@ -19,7 +19,7 @@
 #define CHECKED 8     /* rows that outputs are compared on */
 #define LEAST_CALLS 2 /* that a round measures */
 #define SWEEP 0.3     /* seconds for each batch size that is tried */
-#define EPOCH_BASES 4000000
+#define EPOCH_BASES 2000000
 
 static double seconds_of(clockid_t clock) {
     struct timespec t;
@@ -309,20 +309,42 @@ static int write_checked(seqnet_ctx *ctx, seqnet_model *m, int64_t length, int t
     return rc;
 }
 
+/* Ends training after the first epoch, before the calibration, which takes a thousand sequences. */
+struct export {
+    int64_t rows;
+    bool stop;
+};
+static int export_cancel(void *self) {
+    return ((const struct export *)self)->stop;
+}
+static void export_progress(void *self, const char *stage, int64_t done, int64_t total, const char *unit, const char *extra) {
+    struct export *e = self;
+    (void)total, (void)unit, (void)extra;
+    if (strcmp(stage, "training") == 0 && done > e->rows) e->stop = true;
+}
+
 static int export_model(const char *arch, int64_t length, int tasks, const char *prefix) {
     seqnet_ctx *ctx = NULL;
     seqnet_source *data = NULL, *valid = NULL;
     seqnet_trainer *trainer = NULL;
     seqnet_model *m = NULL;
+    struct export e = {.rows = 64};
+    seqnet_ctx_options c;
     seqnet_train_options o;
     char path[4096];
-    train_options(&o, 16, 1);
+    seqnet_ctx_defaults(&c);
+    c.self = &e;
+    c.progress = export_progress;
+    c.cancel = export_cancel;
+    train_options(&o, 16, 2);
     snprintf(path, sizeof path, "%s.seqnet", prefix);
-    int rc = seqnet_ctx_create(NULL, &ctx);
-    if (rc == 0) rc = make_source(ctx, 64, length, tasks, 1, &data);
+    int rc = seqnet_ctx_create(&c, &ctx);
+    if (rc == 0) rc = make_source(ctx, e.rows, length, tasks, 1, &data);
     if (rc == 0) rc = make_source(ctx, 4, length, tasks, 2, &valid);
     if (rc == 0) rc = seqnet_trainer_create(ctx, arch, data, valid, &o, &trainer);
     if (rc == 0) rc = seqnet_trainer_run(trainer, &m);
+    if (rc == SEQNET_ECANCELED && m) rc = 0;
+    e.stop = false;
     if (rc == 0) rc = seqnet_model_save(m, path);
     if (rc == 0) rc = write_checked(ctx, m, length, tasks, prefix);
     seqnet_model_free(&m);
