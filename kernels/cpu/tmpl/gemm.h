@@ -30,7 +30,7 @@
 #define SN_MAX_PANELS 4        /* panels side by side when there are few rows */
 #define SN_ZEROS (SN_MAX_PANELS * SN_NR)
 #define SN_ROW_PANELS 8                              /* tiles in a block of rows: its part of A stays in the second level cache */
-#define SN_PACK_COLS 512                             /* columns of B packed at a time */
+#define SN_PACK_COLS 256                             /* columns of B packed at a time: half the second level cache */
 #define SN_PACK_ROWS (2 * SN_MR)                     /* up to so many rows a B with b_cs = 1 is read where it lies, */
 #define SN_PACK_ROWS_ALIGNED (SN_ROW_PANELS * SN_MR) /* or so many if its rows keep their alignment */
 #define SN_A_STRIDE (SN_KBLOCK + 16)                 /* from row to row of a packed A: rows fall into different cache sets */
@@ -38,6 +38,22 @@
 #define SN_LINE 16                                   /* floats in a cache line */
 #define SN_ALIAS_BYTES 4096                          /* addresses so far apart share a set of the first level cache, */
 #define SN_WAYS 8                                    /* which has so many lines */
+
+#define SN_TRANSPOSE 8
+/* dst (8 rows, dst_rs apart) = transposed src (8 rows, src_rs apart). */
+static inline void SN_T(transpose)(const float *src, int64_t src_rs, float *dst, int64_t dst_rs) {
+    __m256 r[8], u[8];
+    for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(src + i * src_rs);
+    for (int i = 0; i < 8; i += 2) u[i] = _mm256_unpacklo_ps(r[i], r[i + 1]), u[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    for (int i = 0; i < 8; i += 4) {
+        r[i] = _mm256_shuffle_ps(u[i], u[i + 2], 0x44), r[i + 1] = _mm256_shuffle_ps(u[i], u[i + 2], 0xee);
+        r[i + 2] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0x44), r[i + 3] = _mm256_shuffle_ps(u[i + 1], u[i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_ps(dst + i * dst_rs, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+        _mm256_storeu_ps(dst + (i + 4) * dst_rs, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    }
+}
 
 #include "cpu/tmpl/panel.h"
 

@@ -42,40 +42,60 @@ static int64_t SN_T(lstm_position)(int64_t len, int64_t s, int reverse) {
 /* One row's step; outputs may be inputs (gates or pre over x or z, c over c_prev). */
 struct sn_lstm_cell {
     const sn_real *x, *z, *c_prev;
-    sn_real *pre, *gates, *c, *tc, *h;
+    sn_real *pre, *gates, *c, *tc, *h, *h_kept, *y; /* the last three are the same values */
 };
-static void SN_T(lstm_cell)(int64_t n, const struct sn_lstm_cell *p) {
-    const sn_real *x = p->x, *z = p->z, *c_prev = p->c_prev;
-    sn_real *pre = p->pre, *gates = p->gates, *c = p->c, *tc = p->tc, *h = p->h;
+/* gate = f(a), a = x + z, kept in pre. Short loops: many of their iterations are in flight at once, which hides the latency of f. */
+static inline void SN_T(lstm_sigmoid)(int64_t n, const sn_real *x, const sn_real *z, sn_real *pre, sn_real *gate) {
     SN_INDEPENDENT
     for (int64_t j = 0; j < n; j++) {
-        const sn_real ai = x[j] + z[j], af = x[n + j] + z[n + j], ag = x[2 * n + j] + z[2 * n + j], ao = x[3 * n + j] + z[3 * n + j];
-        const sn_real i = sn_m_sigmoid(ai), f = sn_m_sigmoid(af), g = sn_m_tanh(ag), o = sn_m_sigmoid(ao);
-        const sn_real cj = SN_FMA(f, c_prev[j], i * g), tj = sn_m_tanh(cj);
-        pre[j] = ai, pre[n + j] = af, pre[2 * n + j] = ag, pre[3 * n + j] = ao;
-        gates[j] = i, gates[n + j] = f, gates[2 * n + j] = g, gates[3 * n + j] = o;
+        const sn_real a = x[j] + z[j];
+        pre[j] = a;
+        gate[j] = sn_m_sigmoid(a);
+    }
+}
+static inline void SN_T(lstm_tanh)(int64_t n, const sn_real *x, const sn_real *z, sn_real *pre, sn_real *gate) {
+    SN_INDEPENDENT
+    for (int64_t j = 0; j < n; j++) {
+        const sn_real a = x[j] + z[j];
+        pre[j] = a;
+        gate[j] = sn_m_tanh(a);
+    }
+}
+static void SN_T(lstm_cell)(int64_t n, const struct sn_lstm_cell *p) {
+    const sn_real *gates = p->gates, *c_prev = p->c_prev;
+    sn_real *c = p->c, *tc = p->tc, *h = p->h, *h_kept = p->h_kept, *y = p->y;
+    SN_T(lstm_sigmoid)(2 * n, p->x, p->z, p->pre, p->gates);
+    SN_T(lstm_tanh)(n, p->x + 2 * n, p->z + 2 * n, p->pre + 2 * n, p->gates + 2 * n);
+    SN_T(lstm_sigmoid)(n, p->x + 3 * n, p->z + 3 * n, p->pre + 3 * n, p->gates + 3 * n);
+    SN_INDEPENDENT
+    for (int64_t j = 0; j < n; j++) {
+        const sn_real cj = SN_FMA(gates[n + j], c_prev[j], gates[j] * gates[2 * n + j]), tj = sn_m_tanh(cj);
         c[j] = cj;
         tc[j] = tj;
-        h[j] = o * tj;
+        h[j] = h_kept[j] = y[j] = gates[3 * n + j] * tj;
     }
+}
+
+/* Steps of a row lie far apart and rows are too many for the hardware's prefetcher: the row's next step is asked for during this one. */
+static inline void SN_T(lstm_ahead)(const sn_real *next, int64_t n) {
+    for (int64_t j = 0; j < n; j += 64 / (int64_t)sizeof *next) __builtin_prefetch(next + j, 0, 2);
 }
 
 /* Row i at position t, coming from position before (-1: none). What is not kept goes to ws: pre and gates over z, c over itself. */
 static void SN_T(lstm_fwd_row)(const struct sn_lstm_fwd *a, const struct sn_lstm_state *st, int i, int64_t t, int64_t before) {
     const int64_t n = a->units;
-    const size_t bytes = (size_t)n * sizeof(sn_real);
     sn_real *x = sn_row(&a->xp, i) + t * a->xp.ld, *z = st->z + i * 4 * n, *state = st->c + i * n;
     const int64_t kept = i * a->c_row + t * n;
     struct sn_lstm_cell p = {.x = x, .z = z, .c_prev = state, .pre = z, .gates = z, .c = state, .tc = st->spare, .h = st->h + i * n};
+    p.h_kept = p.y = p.h;
     if (a->keep_pre) p.pre = x;
     if (a->gates) p.gates = a->gates + i * a->gates_row + t * 4 * n;
     if (a->c) p.c = a->c + kept, p.c_prev = before < 0 ? st->zeros : a->c + i * a->c_row + before * n;
     if (a->tc) p.tc = a->tc + kept;
-    const sn_real *next = x + (a->reverse ? -a->xp.ld : a->xp.ld); /* rows are too many for the hardware's prefetcher */
-    for (int64_t j = 0; j < 4 * n; j += 64 / (int64_t)sizeof *x) __builtin_prefetch(next + j, 0, 2);
+    if (a->h) p.h_kept = a->h + kept;
+    if (!a->last_only) p.y = sn_row(&a->y, i) + t * a->y.ld;
+    SN_T(lstm_ahead)(x + (a->reverse ? -a->xp.ld : a->xp.ld), 4 * n);
     SN_T(lstm_cell)(n, &p);
-    if (a->h) memcpy(a->h + kept, p.h, bytes);
-    if (!a->last_only) memcpy(sn_row(&a->y, i) + t * a->y.ld, p.h, bytes);
 }
 
 static void SN_T(lstm_fwd)(const struct sn_lstm_fwd *a) {
@@ -125,17 +145,22 @@ static inline sn_real SN_T(mean)(sn_real a, sn_real b) {
 static void SN_T(lstm_cell_attr)(int64_t n, const struct sn_lstm_kept *x, const struct sn_lstm_kept *r, const struct sn_lstm_back *p) {
     const struct sn_lstm_kept u = *x, v = *r;
     const sn_real *mh_up = p->dh, *my = p->dy;
-    sn_real *mc = p->dc, *ma = p->da;
+    sn_real *m = p->dc, *ma_i = p->da, *ma_f = ma_i + n, *ma_g = ma_f + n, *ma_o = ma_g + n;
     SN_INDEPENDENT
     for (int64_t j = 0; j < n; j++) {
-        const int64_t jf = n + j, jg = 2 * n + j, jo = 3 * n + j;
         const sn_real mh = mh_up[j] + my[j];
-        const sn_real m = SN_FMA(mh * SN_T(mean)(u.gates[jo], v.gates[jo]), sn_m_rho_tanh(u.c[j], v.c[j]), mc[j]);
-        ma[j] = m * SN_T(mean)(u.gates[jg], v.gates[jg]) * sn_m_rho_sigmoid(u.pre[j], v.pre[j]);
-        ma[jf] = m * SN_T(mean)(u.c_prev[j], v.c_prev[j]) * sn_m_rho_sigmoid(u.pre[jf], v.pre[jf]);
-        ma[jg] = m * SN_T(mean)(u.gates[j], v.gates[j]) * sn_m_rho_tanh(u.pre[jg], v.pre[jg]);
-        ma[jo] = mh * SN_T(mean)(u.tc[j], v.tc[j]) * sn_m_rho_sigmoid(u.pre[jo], v.pre[jo]);
-        mc[j] = m * SN_T(mean)(u.gates[jf], v.gates[jf]);
+        ma_o[j] = mh * SN_T(mean)(u.tc[j], v.tc[j]) * sn_m_rho_sigmoid(u.pre[3 * n + j], v.pre[3 * n + j]);
+        m[j] = SN_FMA(mh * SN_T(mean)(u.gates[3 * n + j], v.gates[3 * n + j]), sn_m_rho_tanh(u.c[j], v.c[j]), m[j]);
+    }
+    SN_INDEPENDENT
+    for (int64_t j = 0; j < n; j++) {
+        ma_i[j] = m[j] * SN_T(mean)(u.gates[2 * n + j], v.gates[2 * n + j]) * sn_m_rho_sigmoid(u.pre[j], v.pre[j]);
+        ma_g[j] = m[j] * SN_T(mean)(u.gates[j], v.gates[j]) * sn_m_rho_tanh(u.pre[2 * n + j], v.pre[2 * n + j]);
+    }
+    SN_INDEPENDENT
+    for (int64_t j = 0; j < n; j++) {
+        ma_f[j] = m[j] * SN_T(mean)(u.c_prev[j], v.c_prev[j]) * sn_m_rho_sigmoid(u.pre[n + j], v.pre[n + j]);
+        m[j] *= SN_T(mean)(u.gates[n + j], v.gates[n + j]);
     }
 }
 
@@ -148,8 +173,16 @@ struct sn_lstm_sweep {
     const void *ut;
     void *ws;
 };
+static bool SN_T(lstm_even)(const int32_t *len, int n) {
+    for (int i = 1; i < n; i++)
+        if (len[i] != len[0]) return false;
+    return true;
+}
+
+/* Where rows of one length stand at one position, the product reads da where it lies; else from rows put side by side. */
 static void SN_T(lstm_sweep)(const struct sn_lstm_sweep *w) {
     const int64_t n = w->units;
+    const bool even = SN_T(lstm_even)(w->da.len, w->n);
     const struct sn_lstm_state st = SN_T(lstm_state)(w->ws, w->n, n);
     struct sn_gemm g = {.n = n, .k = 4 * n, .a = st.z, .a_rs = 4 * n, .a_cs = 1, .packed_b = w->ut, .c = st.h, .c_rs = n, .ws = w->ws};
     for (int64_t s = SN_T(lstm_longest)(w->da.len, w->n) - 1; s >= 0; s--) {
@@ -157,12 +190,13 @@ static void SN_T(lstm_sweep)(const struct sn_lstm_sweep *w) {
         for (int i = 0; i < g.m; i++) {
             const int64_t len = w->da.len[i], t = SN_T(lstm_position)(len, s, w->reverse);
             if (s >= len) continue;
-            struct sn_lstm_back p = {.dh = st.h + i * n, .dc = st.c + i * n, .da = st.z + i * 4 * n, .dy = st.zeros};
+            struct sn_lstm_back p = {.dh = st.h + i * n, .dc = st.c + i * n, .da = sn_row(&w->da, i) + t * w->da.ld, .dy = st.zeros};
             if (!w->last_only) p.dy = sn_row(&w->dy, i) + t * w->dy.ld;
             if (w->last_only && s == len - 1) p.dy = sn_row(&w->dy, i);
             w->cell(w->args, st.zeros, i, t, s > 0 ? SN_T(lstm_position)(len, s - 1, w->reverse) : -1, &p);
-            memcpy(sn_row(&w->da, i) + t * w->da.ld, p.da, (size_t)(4 * n) * sizeof(sn_real));
+            if (!even) memcpy(st.z + i * 4 * n, p.da, (size_t)(4 * n) * sizeof(sn_real));
         }
+        if (even) g.a = w->da.p + SN_T(lstm_position)(w->da.len[0], s, w->reverse) * w->da.ld, g.a_rs = w->da.row;
         if (s > 0) SN_T(gemm)(&g);
     }
 }
@@ -172,7 +206,14 @@ static void SN_T(lstm_bwd_row)(const void *args, const sn_real *zeros, int row, 
     const int64_t n = a->units;
     p->gates = a->gates + row * a->gates_row + t * 4 * n;
     p->tc = a->tc + row * a->c_row + t * n;
-    p->c_prev = before < 0 ? zeros : a->c + row * a->c_row + before * n;
+    p->c_prev = zeros;
+    if (before >= 0) {
+        const sn_real *c = a->c + row * a->c_row;
+        p->c_prev = c + before * n;
+        SN_T(lstm_ahead)(a->gates + row * a->gates_row + before * 4 * n, 4 * n);
+        SN_T(lstm_ahead)(a->tc + row * a->c_row + before * n, n);
+        SN_T(lstm_ahead)(c + (2 * before - t) * n, n);
+    }
     SN_T(lstm_cell_bwd)(n, p);
 }
 

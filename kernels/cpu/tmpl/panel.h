@@ -5,15 +5,26 @@ static size_t SN_T(gemm_pack_bytes)(int64_t k, int64_t n) {
     return (size_t)((n + SN_NR - 1) / SN_NR * SN_NR * k) * sizeof(sn_real);
 }
 
+#define SN_PACK_AHEAD 8 /* rows fetched ahead of the one copied: they lie too far apart for the hardware's prefetcher */
+
 /* One panel: `cols` columns of B (b_rs, b_cs), rows [0,k). */
 static void SN_T(pack_panel)(const sn_real *restrict b, int64_t b_rs, int64_t b_cs, int64_t k, int cols, sn_real *restrict dst) {
-    for (int64_t t = 0; t < k; t++, dst += SN_NR, b += b_rs) {
-        if (b_cs == 1 && cols == SN_NR) {
+    if (b_cs == 1 && cols == SN_NR) {
+        for (int64_t t = 0; t < k; t++, dst += SN_NR, b += b_rs) {
+            for (int j = 0; j <= SN_NR; j += SN_NR / 2) __builtin_prefetch(b + SN_PACK_AHEAD * b_rs + j - (j == SN_NR), 0, 3);
             memcpy(dst, b, SN_NR * sizeof *dst);
-            continue;
         }
-        for (int j = 0; j < cols; j++) dst[j] = b[j * b_cs];
-        for (int j = cols; j < SN_NR; j++) dst[j] = 0;
+        return;
+    }
+    int64_t t = 0;
+#ifdef SN_TRANSPOSE
+    if (b_rs == 1 && cols == SN_NR)
+        for (; t + SN_TRANSPOSE <= k; t += SN_TRANSPOSE)
+            for (int j = 0; j < SN_NR; j += SN_TRANSPOSE) SN_T(transpose)(b + t + j * b_cs, b_cs, dst + t * SN_NR + j, SN_NR);
+#endif
+    for (; t < k; t++) {
+        for (int j = 0; j < cols; j++) dst[t * SN_NR + j] = b[t * b_rs + j * b_cs];
+        for (int j = cols; j < SN_NR; j++) dst[t * SN_NR + j] = 0;
     }
 }
 
