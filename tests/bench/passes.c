@@ -115,9 +115,10 @@ static void bench_channels(struct bench *b, int ch) {
     REPORT(relu_in_place)
     REPORT(relu_bwd)
     REPORT(sigmoid)
-    REPORT(add) REPORT(copy) REPORT(bias_grad) REPORT(dropout) REPORT(max_pool_fwd) REPORT(max_pool_bwd) REPORT(global_max_fwd)
-        REPORT(global_max_bwd) REPORT(avg_pool_fwd) REPORT(avg_pool_bwd) REPORT(softmax_fwd) REPORT(softmax_bwd) REPORT(bn_stats)
-            REPORT(bn_fwd) REPORT(bn_bwd_stats) REPORT(bn_bwd) REPORT(grad_norm) REPORT(adam) REPORT(sgd) free(o.a),
+    REPORT(add)
+    REPORT(copy) REPORT(bias_grad) REPORT(dropout) REPORT(max_pool_fwd) REPORT(max_pool_bwd) REPORT(global_max_fwd) REPORT(global_max_bwd)
+        REPORT(avg_pool_fwd) REPORT(avg_pool_bwd) REPORT(softmax_fwd) REPORT(softmax_bwd) REPORT(bn_stats) REPORT(bn_fwd)
+            REPORT(bn_bwd_stats) REPORT(bn_bwd) REPORT(grad_norm) REPORT(adam) REPORT(sgd) free(o.a),
         free(o.b), free(o.c), free(o.d), free(o.params);
 }
 
