@@ -111,15 +111,30 @@ static void bench_channels(struct bench *b, int ch) {
     for (int64_t i = 0; i < n; i++) o.d[i] = 1e-3f + o.d[i] * o.d[i];
     b->triad = 1e-9 * 3 * (double)n * sizeof(float) / best_seconds(triad, b->k, &o);
     printf("%-8s %-8s %-16s ch %-4d %24.1f GB/s\n", b->k->isa, b->s.name, "triad", ch, b->triad);
-#define REPORT(name) report(b, #name, bytes_##name / 100.0, pass_##name, &o);
-    REPORT(relu_in_place)
-    REPORT(relu_bwd)
-    REPORT(sigmoid)
-    REPORT(add)
-    REPORT(copy) REPORT(bias_grad) REPORT(dropout) REPORT(max_pool_fwd) REPORT(max_pool_bwd) REPORT(global_max_fwd) REPORT(global_max_bwd)
-        REPORT(avg_pool_fwd) REPORT(avg_pool_bwd) REPORT(softmax_fwd) REPORT(softmax_bwd) REPORT(bn_stats) REPORT(bn_fwd)
-            REPORT(bn_bwd_stats) REPORT(bn_bwd) REPORT(grad_norm) REPORT(adam) REPORT(sgd) free(o.a),
-        free(o.b), free(o.c), free(o.d), free(o.params);
+#define REPORT(name) report(b, #name, bytes_##name / 100.0, pass_##name, &o)
+    REPORT(relu_in_place);
+    REPORT(relu_bwd);
+    REPORT(sigmoid);
+    REPORT(add);
+    REPORT(copy);
+    REPORT(bias_grad);
+    REPORT(dropout);
+    REPORT(max_pool_fwd);
+    REPORT(max_pool_bwd);
+    REPORT(global_max_fwd);
+    REPORT(global_max_bwd);
+    REPORT(avg_pool_fwd);
+    REPORT(avg_pool_bwd);
+    REPORT(softmax_fwd);
+    REPORT(softmax_bwd);
+    REPORT(bn_stats);
+    REPORT(bn_fwd);
+    REPORT(bn_bwd_stats);
+    REPORT(bn_bwd);
+    REPORT(grad_norm);
+    REPORT(adam);
+    REPORT(sgd);
+    free(o.a), free(o.b), free(o.c), free(o.d), free(o.params);
 }
 
 int main(int argc, char **argv) {
