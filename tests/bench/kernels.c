@@ -4,43 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "conv_rule.h"
 #include "core/cpu.h"
 #include "core/error.h"
-#include "core/mem.h"
 #include "module.h"
 #include "roofline.h"
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-typedef void (*work_fn)(const struct sn_kernels *k, const void *args);
-
-#define ROUNDS 30
-#define ROUND_SECONDS 2e-3 /* short: what disturbs a round on a shared machine spares others */
-
-/* Seconds of one call: the best round. */
-static double best_seconds(work_fn fn, const struct sn_kernels *k, const void *args) {
-    double best = 1e30;
-    int calls = 1;
-    for (int round = 0; round < ROUNDS;) {
-        double t = now();
-        for (int i = 0; i < calls; i++) fn(k, args);
-        t = now() - t;
-        if (t < ROUND_SECONDS) {
-            calls *= 2;
-            continue;
-        }
-        if (t / calls < best) best = t / calls;
-        round++;
-    }
-    return best;
-}
+#include "timing.h"
 
 /* ---- the peak ------------------------------------------------------------------------------------------------------------------ */
 
@@ -74,13 +44,6 @@ static void run_triad(const struct sn_kernels *k, const void *args) {
 }
 
 /* ---- the kernels --------------------------------------------------------------------------------------------------------------- */
-
-static float *floats(int64_t n) {
-    float *p = sn_aligned_alloc((size_t)n * sizeof *p);
-    if (!p) exit(1);
-    for (int64_t i = 0; i < n; i++) p[i] = (float)(i * 7 % 31 - 15) / 64.0f;
-    return p;
-}
 
 static void *bytes(size_t n) {
     return floats((int64_t)(n / sizeof(float) + 16));

@@ -162,15 +162,17 @@ static void SN_T(avg_pool_fwd)(const struct sn_pool_fwd *a) {
         }
 }
 
-/* dx of n cells = dy / count; with `add`, dy / count is added. */
-static void SN_T(avg_window_bwd)(const sn_real *dy, int m, sn_real *dx, int64_t ld, int64_t n, bool add) {
-    sn_real part[SN_CHUNK];
-    for (int c = 0; c < m; c++) part[c] = dy[c] / (sn_real)n;
-    for (int64_t t = 0; t < n; t++, dx += ld)
-        if (add)
-            for (int c = 0; c < m; c++) dx[c] += part[c];
-        else
-            memcpy(dx, part, (size_t)m * sizeof *dx);
+/* dx of n cells = dy / n; with `add`, dy / n is added. */
+SN_ALWAYS void SN_T(avg_window_bwd)(const sn_real *dy, sn_real *dx, int64_t ld, int64_t n, bool add, int nv, int lanes) {
+    sn_vec part[8];
+    SN_UNROLL
+    for (int v = 0; v < nv; v++) part[v] = sn_vget(dy + v * SN_VEC, lanes) / (sn_real)n;
+    for (int64_t t = 0; t < n; t++, dx += ld) SN_UNROLL
+    for (int v = 0; v < nv; v++) {
+        sn_vec d = part[v];
+        if (add) d += sn_vget(dx + v * SN_VEC, lanes);
+        sn_vput(dx + v * SN_VEC, d, lanes);
+    }
 }
 
 static void SN_T(avg_pool_bwd)(const struct sn_pool_bwd *a) {
@@ -185,8 +187,10 @@ static void SN_T(avg_pool_bwd)(const struct sn_pool_bwd *a) {
             if (w.lo >= w.hi) continue;
             if (!add) SN_T(pool_clear)(&a->dx, i, done, w.lo);
             done = w.hi;
-            for (int c = 0; c < ch; c += SN_CHUNK) SN_T(avg_window_bwd)
-            (dy + c, sn_imin(ch - c, SN_CHUNK), sn_row(&a->dx, i) + w.lo * a->dx.ld + c, a->dx.ld, w.hi - w.lo, add);
+            sn_real *dx = sn_row(&a->dx, i) + w.lo * a->dx.ld;
+#define SN_BODY(c, nv, lanes) SN_T(avg_window_bwd)(dy + (c), dx + (c), a->dx.ld, w.hi - w.lo, add, nv, lanes)
+            SN_EACH_COLUMNS(ch, SN_BODY);
+#undef SN_BODY
         }
         if (!add) SN_T(pool_clear)(&a->dx, i, done, len);
     }
