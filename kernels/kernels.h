@@ -277,7 +277,7 @@ struct sn_unary_fwd {
     int n;
     struct sn_t3 x, y; /* y may be x */
 };
-/* dx = dy * f'(x), from the output y; relu: y > 0. dx may be dy. */
+/* dx = dy * f'(x), from the output y; relu: y > 0. dx may be dy or y. */
 struct sn_unary_bwd {
     enum sn_unary kind;
     int n;

@@ -109,6 +109,32 @@ static int place_output_gradient(struct sn_plan *p, int node) {
     return new_buffer(p, shape_bytes(&p->graph->nodes[node].out), p->o.mode == SN_ATTRIBUTE, &pl->grad_out);
 }
 
+/* A value that the reverse pass reads for nd alone: its gradient may take its place. */
+static bool may_overwrite_value(const struct sn_plan *p, const struct sn_node *nd) {
+    const int value = p->place[nd->id].value;
+    if (p->o.mode != SN_TRAIN || in_heads(p, value)) return false;
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const struct sn_place *pl = &p->place[i];
+        if (pl->value == value && pl->keep.output && i != nd->id) return false;
+        for (int k = 0; (pl->keep.inputs || pl->chain >= 0) && k < p->graph->nodes[i].n_inputs; k++)
+            if (p->place[p->graph->nodes[i].inputs[k]].value == value) return false;
+    }
+    return true;
+}
+
+static int place_input_gradient(struct sn_plan *p, const struct sn_node *nd, int k) {
+    struct sn_place *pl = &p->place[nd->id];
+    const bool shared = p->buffers[pl->grad_out].shared, inplace = nd->op->flags & SN_OP_INPLACE;
+    if (nd->op->flags & SN_OP_SPREADS) p->buffers[pl->grad_out].shared = true;
+    if (pl->alias || (inplace && !shared) || (nd->op->flags & SN_OP_SPREADS))
+        pl->grad_in[k] = pl->grad_out;
+    else if (inplace && pl->keep.output && may_overwrite_value(p, nd))
+        pl->grad_in[k] = pl->value;
+    else
+        return new_buffer(p, shape_bytes(&nd->in[k]), p->o.mode == SN_ATTRIBUTE, &pl->grad_in[k]);
+    return 0;
+}
+
 static int place_gradients(struct sn_plan *p) {
     bool pairs = p->o.mode == SN_ATTRIBUTE;
     for (int h = 0; h < p->graph->n_heads; h++)
@@ -119,13 +145,8 @@ static int place_gradients(struct sn_plan *p) {
         bool inner = pl->chain >= 0 && p->chains[pl->chain].node[p->chains[pl->chain].n - 1] != i;
         if (!pl->active || inner) continue;
         SN_TRY(place_output_gradient(p, i));
-        for (int k = 0; k < nd->n_inputs && pl->chain < 0; k++) {
-            if (!p->place[nd->inputs[k]].active) continue;
-            if (pl->alias || (nd->op->flags & SN_OP_INPLACE))
-                pl->grad_in[k] = pl->grad_out;
-            else
-                SN_TRY(new_buffer(p, shape_bytes(&nd->in[k]), pairs, &pl->grad_in[k]));
-        }
+        for (int k = 0; k < nd->n_inputs && pl->chain < 0; k++)
+            if (p->place[nd->inputs[k]].active) SN_TRY(place_input_gradient(p, nd, k));
     }
     return 0;
 }

@@ -12,6 +12,7 @@ struct sn_buffer {
     bool pairs;  /* rows are pairs */
     bool pinned; /* read from outside: never local, alive from its first touch to the end */
     bool local;
+    bool shared;                                        /* gradient of several nodes' outputs: not overwritten in place */
     int first_stage, last_stage, first_item, last_item; /* -1 first_stage: never touched */
     size_t offset;
 };

@@ -29,7 +29,7 @@ static int forward_add(struct sn_exec *x, const struct sn_node *nd, const struct
 }
 
 static void copy(struct sn_exec *x, int n, struct sn_t3 from, struct sn_t3 to) {
-    if (to.p) sn_x_kernels(x)->copy(&(struct sn_copy){.n = n, .x = from, .y = to});
+    if (to.p && to.p != from.p) sn_x_kernels(x)->copy(&(struct sn_copy){.n = n, .x = from, .y = to});
 }
 
 static int backward_add(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
@@ -66,7 +66,7 @@ static int shape_flatten(struct sn_node *nd) {
 const struct sn_op sn_op_add = {
     .name = "add",
     .help = "Sum of inputs of one shape",
-    .flags = SN_OP_ACTIVATION,
+    .flags = SN_OP_ACTIVATION | SN_OP_SPREADS,
     .min_inputs = 2,
     .max_inputs = SN_MAX_INPUTS,
     .shape = shape_add,

@@ -52,8 +52,6 @@ static void unary_bwd(struct kt *t) {
             const int32_t *len = kt_lens(t, KT_ROWS, longest);
             struct sn_t3 y = kt_t3_values(t, KT_ROWS, ch, len, wide), dy = kt_t3_values(t, KT_ROWS, ch, len, s % 3 == 0);
             struct sn_t3 dx = kt_t3(t, KT_ROWS, ch, len, s % 5 == 0);
-            kt_keep(t, y.p);
-            kt_keep(t, dy.p);
             t->k->unary_bwd(&(struct sn_unary_bwd){kinds[kind], KT_ROWS, y, dy, dx});
             kt_t3_written(t, &dx, KT_ROWS);
             for (int i = 0; i < KT_ROWS; i++)
@@ -62,6 +60,11 @@ static void unary_bwd(struct kt *t) {
                         double v = *kt_at(&y, i, q, c), f = kind == 0 ? v > 0 : kind == 1 ? v * (1 - v) : 1 - v * v;
                         kt_check(t, *kt_at(&dx, i, q, c), *kt_at(&dy, i, q, c) * f);
                     }
+            struct sn_t3 place = s % 2 ? y : dy; /* in place of either */
+            t->k->unary_bwd(&(struct sn_unary_bwd){kinds[kind], KT_ROWS, y, dy, place});
+            for (int i = 0; i < KT_ROWS; i++)
+                for (int64_t q = 0; q < len[i]; q++)
+                    kt_same(t, kt_at(&place, i, q, 0), kt_at(&dx, i, q, 0), (size_t)ch * sizeof(sn_real), "in place");
         }
 }
 
