@@ -31,6 +31,7 @@ typedef float sn_real;
 #define SN_KBLOCK 256
 #define SN_LANES 16
 #define SN_CODES_K 2 /* taps per table of the convolution on codes */
+#define SN_CODES_ANY(cin) ((cin) + 1) /* table symbol of a code with 1/cin on every channel */
 
 struct sn_t3 {
     sn_real *p;
@@ -81,7 +82,7 @@ struct sn_encode {
 
 /* y[q,f] = bias[f] + sum_{t,c} x[q*stride - pad + t, c] w[t,c,f]; positions outside the row are 0. w is (k, cin, cout). */
 struct sn_conv {
-    int k, cin, cout, stride, pad;
+    int k, cin, cout, stride, pad, dilation;
 };
 /* Prepared weights; either destination may be NULL. fwd: conv_fwd_bytes, bwd: conv_bwd_bytes. */
 struct sn_conv_prepare {

@@ -21,7 +21,7 @@ static bool match(const struct sn_node *const *nd) {
 
 static struct sn_conv conv_shape(const struct sn_node *nd) {
     struct sn_geometry geo = nd->op->geometry(nd);
-    return (struct sn_conv){.k = geo.size, .cin = (int)nd->in[0].ch, .cout = (int)nd->out.ch, .stride = geo.stride, .pad = geo.pad_left};
+    return (struct sn_conv){.k = geo.size, .cin = (int)nd->in[0].ch, .cout = (int)nd->out.ch, .stride = geo.stride, .pad = geo.pad_left, .dilation = 1};
 }
 
 static size_t winners_row(const struct sn_node *pool) {

@@ -30,7 +30,8 @@ static struct sn_conv conv_shape(const struct sn_node *nd) {
                             .cin = (int)nd->in[0].ch,
                             .cout = (int)nd->out.ch,
                             .stride = (int)stride,
-                            .pad = (int)sn_window_pad(nd->in[0].len, size, stride, (int)nd->p[P_PADDING].i)};
+                            .pad = (int)sn_window_pad(nd->in[0].len, size, stride, (int)nd->p[P_PADDING].i),
+                            .dilation = 1};
 }
 
 static int shape(struct sn_node *nd) {

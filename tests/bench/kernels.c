@@ -206,6 +206,108 @@ static void bench_lstm(const struct bench *b, int rows, int len, int h) {
     free(xp), free(gates), free(da), free(y), free(c), free(u), free(du), free(pu), free(put), free(ws);
 }
 
+/* ---- convolution on codes ------------------------------------------------------------------------------------------------------ */
+
+struct codes_pass {
+    struct sn_codes_prepare prepare;
+    struct sn_codes_fwd fwd;
+    struct sn_codes_bwd_filter grad;
+    struct sn_codes_pool_fwd pool_fwd;
+    struct sn_codes_pool_bwd pool_bwd;
+};
+static void run_codes_prepare(const struct sn_kernels *k, const void *args) {
+    k->codes_prepare(&((const struct codes_pass *)args)->prepare);
+}
+static void run_codes_fwd(const struct sn_kernels *k, const void *args) {
+    k->codes_fwd(&((const struct codes_pass *)args)->fwd);
+}
+static void run_codes_grad(const struct sn_kernels *k, const void *args) {
+    k->codes_bwd_filter(&((const struct codes_pass *)args)->grad);
+}
+static void run_codes_pool_fwd(const struct sn_kernels *k, const void *args) {
+    k->codes_pool_fwd(&((const struct codes_pass *)args)->pool_fwd);
+}
+static void run_codes_pool_bwd(const struct sn_kernels *k, const void *args) {
+    k->codes_pool_bwd(&((const struct codes_pass *)args)->pool_bwd);
+}
+
+#define CODES_ROWS 8
+/* Codes 1..4 are the channels, 5 all of them equally, 6 half of the first and the last; `odd` of 1000 positions have code `other`. */
+static struct sn_codes codes_batch(int len, int odd, int other, uint8_t *codes, int32_t *lens) {
+    static float lut[256 * 4];
+    static uint8_t sym[256];
+    for (int c = 0; c < 4; c++) lut[(1 + c) * 4 + c] = 1, sym[1 + c] = (uint8_t)(1 + c), lut[5 * 4 + c] = 0.25f;
+    lut[6 * 4] = lut[6 * 4 + 3] = 0.5f, sym[5] = SN_CODES_ANY(4), sym[6] = 255;
+    uint32_t state = 1;
+    for (int i = 0; i < CODES_ROWS * len; i++) {
+        state = state * 1664525u + 1013904223u;
+        codes[i] = (uint8_t)((state >> 8) % 1000 < (uint32_t)odd ? other : 1 + (int)(state >> 30));
+    }
+    for (int i = 0; i < CODES_ROWS; i++) lens[i] = len;
+    return (struct sn_codes){.n = CODES_ROWS, .codes = codes, .code_row = len, .len = lens, .lut = lut, .sym = sym};
+}
+
+/* The passes beside the dense kernel of the same shape (bench_conv). GFLOP/s are those a dense kernel would need for the same time; the
+ * bound of the tables is pairs * cout * outputs additions, two vectors a cycle: 4 * cin times less than the peak. */
+static void bench_codes(const struct bench *b, int k, int cout, int len, int pool) {
+    const struct sn_conv s = {.k = k, .cin = 4, .cout = cout, .stride = 1, .dilation = 1};
+    const int out_len = len - k + 1, pooled = out_len / pool;
+    const int64_t cells = (int64_t)CODES_ROWS * out_len * cout;
+    int32_t lens[CODES_ROWS], out[CODES_ROWS], pools[CODES_ROWS];
+    for (int i = 0; i < CODES_ROWS; i++) out[i] = out_len, pools[i] = pooled;
+    float *w = floats((int64_t)k * 4 * cout), *dw = floats((int64_t)k * 4 * cout), *y = floats(cells), *dy = floats(cells);
+    size_t ws_bytes = b->k->codes_grad_ws(&s), pool_bytes = b->k->codes_pool_ws(&s, pool);
+    void *tables = bytes(b->k->codes_bytes(&s)), *ws = bytes(ws_bytes > pool_bytes ? ws_bytes : pool_bytes);
+    uint8_t *codes = bytes((size_t)(CODES_ROWS * len)), *win = bytes((size_t)cells);
+    const struct sn_t3 ty = {y, (int64_t)out_len * cout, cout, cout, out}, tdy = {dy, (int64_t)out_len * cout, cout, cout, out};
+    const struct sn_t3 tp = {y, (int64_t)pooled * cout, cout, cout, pools}, tdp = {dy, (int64_t)pooled * cout, cout, cout, pools};
+    const struct {
+        const char *name;
+        int odd, other;
+    } kinds[] = {{"clean", 0, 0}, {"1 % N", 10, 0}, {"1 % N mean", 10, 5}, {"1 % IUPAC", 10, 6}};
+    const double flop = 2.0 * 4 * k * (double)cells;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct codes_pass p = {.prepare = {s, w, tables}};
+        const struct sn_codes in = codes_batch(len, kinds[i].odd, kinds[i].other, codes, lens);
+        b->k->codes_prepare(&p.prepare);
+        p.fwd = (struct sn_codes_fwd){.s = s, .in = in, .tables = tables, .w = w, .y = ty};
+        p.grad = (struct sn_codes_bwd_filter){.s = s, .in = in, .dy = tdy, .dw = dw, .ws = ws};
+        p.pool_fwd = (struct sn_codes_pool_fwd){.s = s, .in = in, .tables = tables, .w = w, .pool = pool, .pool_stride = pool, .y = tp};
+        p.pool_fwd.conv_len = out, p.pool_fwd.ws = ws;
+        struct codes_pass kept = p;
+        kept.pool_fwd.win = win, kept.pool_fwd.win_row = (int64_t)pooled * cout;
+        b->k->codes_pool_fwd(&kept.pool_fwd);
+        kept.pool_bwd = (struct sn_codes_pool_bwd){.s = s, .in = in, .pool = pool, .pool_stride = pool, .y = tp, .dy = tdp, .win = win};
+        kept.pool_bwd.win_row = kept.pool_fwd.win_row, kept.pool_bwd.dw = dw, kept.pool_bwd.ws = ws;
+        const struct {
+            const char *name;
+            work_fn fn;
+        } passes[] = {{"prepare", run_codes_prepare},
+                      {"fwd", run_codes_fwd},
+                      {"grad", run_codes_grad},
+                      {"pool_fwd", run_codes_pool_fwd},
+                      {"pool_fwd kept", run_codes_pool_fwd},
+                      {"pool_bwd", run_codes_pool_bwd}};
+        for (size_t j = i > 0; j < sizeof passes / sizeof *passes; j++) {
+            char name[64];
+            snprintf(name, sizeof name, "codes_%s %d/%d/%d %s", passes[j].name, k, cout, len, kinds[i].name);
+            report(b, name, flop, passes[j].fn, j < 4 ? &p : &kept);
+        }
+    }
+    free(w), free(dw), free(y), free(dy), free(tables), free(ws), free(codes), free(win);
+}
+
+static void bench_codes_all(const struct bench *b) {
+    static const int shapes[][4] = {{26, 320, 1000, 13}, {19, 300, 600, 3}, {24, 16, 101, 78}, {11, 64, 101, 4}, {8, 320, 1000, 4}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const int *s = shapes[i];
+        char name[32];
+        snprintf(name, sizeof name, "codes %d/%d/%d", s[0], s[1], s[2]);
+        bench_conv(b, name, CODES_ROWS, s[2], (struct sn_conv){.k = s[0], .cin = 4, .cout = s[1], .stride = 1, .dilation = 1}, false);
+        bench_codes(b, s[0], s[1], s[2], s[3]);
+    }
+}
+
 static void bench_all(const struct bench *b) {
     static const int shapes[][3] = {{981, 320, 104}, {992, 128, 576}, {64, 1280, 320}, {2048, 2048, 2048}, {1, 512, 128},
                                     {8, 512, 128},   {8, 1280, 320},  {64, 925, 4096}, {100, 1, 925},      {7, 33, 65}};
@@ -214,13 +316,14 @@ static void bench_all(const struct bench *b) {
     bench_gemm(b, 320, 1280, 74, false, true);
     bench_gemm(b, 128, 576, 992, false, true);
     bench_gemm(b, 4096, 925, 64, false, true);
-    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0}, false);
-    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7}, true);
-    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5}, true);
-    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3}, true);
-    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0}, false);
-    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4}, true);
-    bench_conv(b, "dilated", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1}, true);
+    bench_conv(b, "danq1", 4, 1000, (struct sn_conv){26, 4, 320, 1, 0, 1}, false);
+    bench_conv(b, "cnn1", 4, 201, (struct sn_conv){15, 4, 64, 1, 7, 1}, true);
+    bench_conv(b, "basset2", 4, 200, (struct sn_conv){11, 300, 200, 1, 5, 1}, true);
+    bench_conv(b, "basset3", 4, 50, (struct sn_conv){7, 200, 200, 1, 3, 1}, true);
+    bench_conv(b, "deepsea2", 4, 248, (struct sn_conv){8, 320, 480, 1, 0, 1}, false);
+    bench_conv(b, "tower", 4, 1000, (struct sn_conv){9, 64, 128, 1, 4, 1}, true);
+    bench_conv(b, "dilated", 4, 1000, (struct sn_conv){3, 32, 32, 1, 1, 1}, true);
+    bench_codes_all(b);
     bench_lstm(b, 64, 75, 320);
     bench_lstm(b, 16, 75, 320);
     bench_lstm(b, 1, 75, 320);

@@ -15,7 +15,7 @@ static bool next(struct kt *t, int i, struct batch *b) {
     if (i >= 5 * 7 * 6) return false;
     int k = ks[i % 5], longest = lens[i / 5 % 7];
     if (longest > 1000 && i >= 70) longest = 25; /* long rows a few times only */
-    b->s = (struct sn_conv){k, cins[(i / 5 + i) % 5], couts[(i / 25 + i / 3) % 5], 1 + i / 35 % 3, i / 2 % k};
+    b->s = (struct sn_conv){k, cins[(i / 5 + i) % 5], couts[(i / 25 + i / 3) % 5], 1 + i / 35 % 3, i / 2 % k, 1};
     kt_begin(t, "k %d cin %d cout %d stride %d pad %d len %d", k, b->s.cin, b->s.cout, b->s.stride, b->s.pad, longest);
     b->len = kt_lens(t, ROWS, longest);
     b->out = kt_bytes(t, ROWS * sizeof *b->out);

@@ -133,7 +133,7 @@ static const int32_t lens[ROWS] = {LEN, 5};
 
 /* y, dx, dw of a convolution with padding, stride 2. */
 static void convolve(const struct sn_kernels *k, float *y, float *dx, float *dw) {
-    const struct sn_conv s = {TAPS, 3, UNITS, 2, 1};
+    const struct sn_conv s = {TAPS, 3, UNITS, 2, 1, 1};
     const int32_t out[ROWS] = {4, 2};
     float *x = values(ROWS * LEN * 3, 2), *w = values(TAPS * 3 * UNITS, 3), *dy = values(ROWS * LEN * UNITS, 4);
     void *fwd = bytes(k->conv_fwd_bytes(&s)), *bwd = bytes(k->conv_bwd_bytes(&s)), *ws = bytes(k->conv_ws(&s, LEN));

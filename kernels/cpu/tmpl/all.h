@@ -1,5 +1,5 @@
 /* Every family of slots; included once per table. */
-#include "cpu/tmpl/codes.h"
+#include "cpu/tmpl/codes_pool.h"
 #include "cpu/tmpl/conv.h"
 #include "cpu/tmpl/dropout.h"
 #include "cpu/tmpl/element.h"

@@ -6,6 +6,9 @@
 #define SN_KERNELS_COMMON_H
 
 #include <string.h>
+#if defined __AVX__
+#include <immintrin.h>
+#endif
 
 #include "cpu/tmpl/mathfn.h"
 #include "kernels.h"
@@ -18,6 +21,14 @@
 #define SN_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define SN_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+#define SN_INLINE static inline __attribute__((always_inline))
+/* The next loop, of constant length, leaves no loop behind: arrays indexed by it become registers. */
+#if defined __clang__
+#define SN_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SN_UNROLL _Pragma("GCC unroll 16")
 #endif
 
 #define SN_CHUNK 64 /* channels whose running values a kernel holds on its stack */
@@ -39,6 +50,18 @@ typedef int64_t sn_int;
 typedef int32_t sn_int;
 #endif
 typedef sn_int sn_ivec __attribute__((vector_size(SN_VEC_BYTES), aligned(sizeof(sn_int)), may_alias));
+
+/* a > b ? a : b of each lane. */
+SN_INLINE sn_vec sn_vmax(sn_vec a, sn_vec b) {
+#if defined __AVX512F__ && !defined SN_DOUBLE
+    return (sn_vec)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined __AVX__ && !defined SN_DOUBLE
+    return (sn_vec)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    sn_ivec more = a > b;
+    return (sn_vec)(((sn_ivec)a & more) | ((sn_ivec)b & ~more));
+#endif
+}
 
 /* The fixed tree over 16 virtual lanes. */
 static inline sn_real sn_tree16(const sn_real l[SN_LANES]) {

@@ -33,13 +33,6 @@
 
 #include "cpu/tmpl/panel.h"
 
-#define SN_INLINE static inline __attribute__((always_inline))
-#if defined __clang__
-#define SN_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define SN_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 /* What a tile reads and writes: A(r,k) = a[r*a_rs + k*a_ks]; columns of panel p of B at b[p*b_panel + k*b_ks]; C = start + sum. */
 struct sn_gemm_tile {
     int64_t k;
