@@ -15,13 +15,18 @@ static int64_t pool_stride(const struct sn_node *nd) {
 }
 
 static bool match(const struct sn_node *const *nd) {
-    return nd[0]->on_codes && param(nd[2], "pool_size") <= 255 && pool_stride(nd[2]) >= param(nd[2], "pool_size") &&
-           param(nd[2], "padding") == 0;
+    return nd[0]->on_codes && nd[0]->op->geometry(nd[0]).dilation == 1 && param(nd[2], "pool_size") <= 255 &&
+           pool_stride(nd[2]) >= param(nd[2], "pool_size") && param(nd[2], "padding") == 0;
 }
 
 static struct sn_conv conv_shape(const struct sn_node *nd) {
     struct sn_geometry geo = nd->op->geometry(nd);
-    return (struct sn_conv){.k = geo.size, .cin = (int)nd->in[0].ch, .cout = (int)nd->out.ch, .stride = geo.stride, .pad = geo.pad_left, .dilation = 1};
+    return (struct sn_conv){.k = geo.size,
+                            .cin = (int)nd->in[0].ch,
+                            .cout = (int)nd->out.ch,
+                            .stride = geo.stride,
+                            .pad = geo.pad_left,
+                            .dilation = geo.dilation};
 }
 
 static size_t winners_row(const struct sn_node *pool) {

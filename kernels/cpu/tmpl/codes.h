@@ -14,7 +14,7 @@
 
 #define SN_FB SN_LANES
 #define SN_FB_VEC (SN_FB / SN_VEC)
-#define SN_CODES_SYMBOLS 8 /* with more, a pair of symbols has no entry of its own */
+#define SN_CODES_SYMBOLS 8   /* with more, a pair of symbols has no entry of its own */
 #define SN_CODES_NONE 255    /* symbol: expand on the spot */
 #define SN_CODES_FLAG 0xffff /* place of such a symbol */
 
@@ -124,12 +124,12 @@ static void SN_T(codes_symbols)(const struct sn_codes_work *k, int64_t first, in
     int64_t lo = from < 0 ? (-from + d - 1) / d : 0, hi = from < len ? (len - from + d - 1) / d : 0;
     lo = lo < m ? lo : m;
     hi = hi < lo ? lo : hi < m ? hi : m;
-    memset(out, 0, (size_t)lo);
+    for (int64_t p = 0; p < lo; p++) out[p] = 0;
     if (d == 1)
         for (int64_t p = lo; p < hi; p++) out[p] = sym[codes[from + p]];
     else
         for (int64_t p = lo; p < hi; p++) out[p] = sym[codes[from + p * d]];
-    if (hi < m) memset(out + hi, 0, (size_t)(m - hi));
+    for (int64_t p = hi; p < m; p++) out[p] = 0;
 }
 
 /* Makes the span [first, first + n) of the line, unless it is there. */

@@ -16,32 +16,27 @@
 /* One call's outputs: nq of a filter block and a group of pairs, from output q0 of the line on. */
 struct sn_codes_part {
     int block, g0, pairs, nq;
-    bool relu;
     int64_t q0;
     const sn_real *w;     /* raw weights */
     const sn_real *table; /* of the block's first pair in the group */
+    const sn_real *floor; /* SN_VEC least values of a result: 0 for relu after the last group, else -infinity */
     const sn_real *start; /* SN_FB start values; NULL: go on from what dst holds */
     sn_real *dst;
     int64_t ld;
 };
 
-/* n outputs from place `at` on, all of their pairs in tables; inlined for constant n, stride and split, so that the sums are registers. */
-SN_INLINE void SN_T(codes_tile)(const struct sn_codes_work *k, const struct sn_codes_part *u, const uint16_t *at, sn_real *dst, const int n,
-                                const int64_t stride, const bool split) {
+/* Sums of n outputs from place `at` on, all of their pairs in tables: from start values `from` to `to`. Inlined for constant n, stride and
+ * split, so that the sums are registers. */
+SN_INLINE void SN_T(codes_sums_of)(const struct sn_codes_work *k, const struct sn_codes_part *u, const uint16_t *at, const sn_real *from,
+                                   int64_t from_ld, sn_real *to, int64_t to_ld, const int n, const int64_t stride, const bool split) {
     sn_vec sum[SN_CODES_P][SN_FB_VEC];
     const sn_real *t = u->table;
-    const int64_t ld = u->ld, step = (int64_t)k->entries * SN_FB, half = (int64_t)k->symbols * SN_FB;
-    const int m = SN_T(codes_filters)(k, u->block);
-    sn_real edge[SN_FB] = {0};
+    const int64_t step = (int64_t)k->entries * SN_FB, half = (int64_t)k->symbols * SN_FB;
+    const sn_vec floor = *(const sn_vec *)u->floor;
     SN_UNROLL
     for (int p = 0; p < n; p++) {
-        const sn_real *from = u->start ? u->start : dst + p * ld;
-        if (!u->start && m < SN_FB) {
-            sn_codes_copy(edge, from, m);
-            from = edge;
-        }
         SN_UNROLL
-        for (int h = 0; h < SN_FB_VEC; h++) sum[p][h] = *(const sn_vec *)(from + h * SN_VEC);
+        for (int h = 0; h < SN_FB_VEC; h++) sum[p][h] = *(const sn_vec *)(from + p * from_ld + h * SN_VEC);
     }
     for (int g = u->pairs; g > 0; g--, t += step, at += 2) {
         SN_UNROLL
@@ -57,12 +52,25 @@ SN_INLINE void SN_T(codes_tile)(const struct sn_codes_work *k, const struct sn_c
     }
     SN_UNROLL
     for (int p = 0; p < n; p++) {
-        sn_real *to = m < SN_FB ? edge : dst + p * ld;
         SN_UNROLL
-        for (int h = 0; h < SN_FB_VEC; h++)
-            *(sn_vec *)(to + h * SN_VEC) = u->relu ? sn_vmax((sn_vec){0}, sum[p][h]) : sum[p][h];
-        if (m < SN_FB) sn_codes_copy(dst + p * ld, edge, m);
+        for (int h = 0; h < SN_FB_VEC; h++) *(sn_vec *)(to + p * to_ld + h * SN_VEC) = sn_vmax(floor, sum[p][h]);
     }
+}
+
+/* The same into dst, whatever the number of filters. */
+SN_INLINE void SN_T(codes_tile)(const struct sn_codes_work *k, const struct sn_codes_part *u, const uint16_t *at, sn_real *dst, const int n,
+                                const int64_t stride, const bool split) {
+    const int m = SN_T(codes_filters)(k, u->block);
+    const sn_real *from = u->start ? u->start : dst;
+    const int64_t from_ld = u->start ? 0 : u->ld;
+    if (m == SN_FB) {
+        SN_T(codes_sums_of)(k, u, at, from, from_ld, dst, u->ld, n, stride, split);
+        return;
+    }
+    sn_real edge[SN_CODES_P][SN_FB] = {0};
+    for (int p = 0; p < n; p++) sn_codes_copy(edge[p], from + p * from_ld, m);
+    SN_T(codes_sums_of)(k, u, at, edge[0], SN_FB, edge[0], SN_FB, n, stride, split);
+    for (int p = 0; p < n; p++) sn_codes_copy(dst + p * u->ld, edge[p], m);
 }
 
 /* out = e(t, code) of m filters from f0 on. */
@@ -100,7 +108,7 @@ static void SN_T(codes_slow)(const struct sn_codes_work *k, const struct sn_code
             for (int f = 0; f < SN_FB; f++) sum[f] += table[at[0] + f];
         }
     }
-    for (int f = 0; u->relu && f < SN_FB; f++) sum[f] = sn_m_relu(sum[f]);
+    for (int f = 0; f < SN_FB; f++) sum[f] = u->floor[0] > sum[f] ? u->floor[0] : sum[f];
     sn_codes_copy(dst, sum, m);
 }
 
@@ -115,8 +123,7 @@ static bool SN_T(codes_dirty)(const struct sn_codes_work *k, const uint16_t *at,
 SN_INLINE void SN_T(codes_clean)(const struct sn_codes_work *k, const struct sn_codes_part *u, const uint16_t *at, const int64_t stride,
                                  const bool split) {
     int q = 0;
-    for (; q + SN_CODES_P <= u->nq; q += SN_CODES_P)
-        SN_T(codes_tile)(k, u, at + q * stride, u->dst + q * u->ld, SN_CODES_P, stride, split);
+    for (; q + SN_CODES_P <= u->nq; q += SN_CODES_P) SN_T(codes_tile)(k, u, at + q * stride, u->dst + q * u->ld, SN_CODES_P, stride, split);
     for (; q < u->nq; q++) SN_T(codes_tile)(k, u, at + q * stride, u->dst + q * u->ld, 1, stride, split);
 }
 
@@ -143,12 +150,13 @@ static void SN_T(codes_outputs)(const struct sn_codes_work *k, const struct sn_c
 
 /* The outputs of u->block from u->q0 on into u->dst, group of pairs by group; the bias comes first, relu last. */
 static void SN_T(codes_block)(struct sn_codes_work *k, const void *tables, const sn_real *bias, struct sn_codes_part *u, bool relu) {
-    sn_real start[SN_FB] = {0};
+    sn_real start[SN_FB] = {0}, floor[SN_VEC];
     if (bias) sn_codes_copy(start, bias + u->block * SN_FB, SN_T(codes_filters)(k, u->block));
     for (u->g0 = 0; u->g0 < k->pairs; u->g0 += SN_CODES_GROUP) {
         u->pairs = sn_imin(k->pairs - u->g0, SN_CODES_GROUP);
         u->start = u->g0 == 0 ? start : NULL;
-        u->relu = relu && u->g0 + u->pairs == k->pairs;
+        for (int h = 0; h < SN_VEC; h++) floor[h] = relu && u->g0 + u->pairs == k->pairs ? 0 : -(sn_real)__builtin_inf();
+        u->floor = floor;
         u->table = (const sn_real *)tables + ((int64_t)u->block * k->pairs + u->g0) * k->entries * SN_FB;
         SN_T(codes_span)(k, u->q0 * k->stride + 2 * u->g0, (int64_t)(u->nq - 1) * k->stride + 2 * u->pairs);
         SN_T(codes_outputs)(k, u);

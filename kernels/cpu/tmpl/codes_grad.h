@@ -14,6 +14,7 @@
 #define SN_CODES_SLOTS 640        /* of a tile: a vector each fills half of a first level cache of 32 kB, longer vectors more */
 #define SN_CODES_PIECES 16        /* of a tile */
 #define SN_CODES_TILES 8          /* worked on while a block's sums are in the cache */
+#define SN_CODES_FEW 8            /* outputs of a window that are gone through one by one */
 #define SN_CODES_SUMS (512 << 10) /* bytes of sums worked on at a time, unless one block of filters has more */
 
 /* n outputs of a line from its output j on, the first in slot `slot`. */
@@ -163,6 +164,17 @@ static void SN_T(codes_fill)(const struct sn_codes_work *k, const struct sn_code
     }
 }
 
+/* A window of few outputs: each gets the gradients of the filters that it won, the others 0. nv vectors of filters. */
+static void SN_T(codes_fill_window)(const sn_real *y, const sn_real *dy, const uint8_t *win, int size, int nv, sn_real *to, int64_t to_ld) {
+    for (int h = 0; h < nv * SN_VEC; h += SN_VEC) {
+        sn_int at[SN_VEC];
+        for (int f = 0; f < SN_VEC; f++) at[f] = win[h + f];
+        const sn_ivec winner = *(const sn_ivec *)at, on = *(const sn_vec *)(y + h) > (sn_vec){0};
+        const sn_ivec value = *(const sn_ivec *)(dy + h) & on;
+        for (sn_int n = 0; n < size; n++) *(sn_ivec *)(to + n * to_ld + h) = value & (winner == n);
+    }
+}
+
 /* The same for winners: the gradient of a window goes to its winner when the pooled value is positive. */
 static void SN_T(codes_fill_pool)(const struct sn_codes_work *k, const struct sn_codes_sums *u, const struct sn_codes_grad *a,
                                   const struct sn_codes_piece *p, int f0, int m) {
@@ -173,7 +185,9 @@ static void SN_T(codes_fill_pool)(const struct sn_codes_work *k, const struct sn
         const uint8_t *win = pool->win + p->row * pool->win_row + w * k->s->cout + f0;
         sn_real *to = u->buf + (int64_t)p->slot * u->width + (w * pool->pool_stride - p->j) * to_ld;
         const int64_t lo = p->j - w * pool->pool_stride, hi = end - w * pool->pool_stride;
-        if (lo <= 0 && hi >= pool->pool)
+        if (lo <= 0 && hi >= pool->pool && pool->pool <= SN_CODES_FEW && m == u->width)
+            SN_T(codes_fill_window)(y, dy, win, pool->pool, m / SN_VEC, to, to_ld);
+        else if (lo <= 0 && hi >= pool->pool)
             for (int f = 0; f < m; f++) to[win[f] * to_ld + f] = y[f] > 0 ? dy[f] : 0;
         else
             for (int f = 0; f < m; f++)
@@ -234,15 +248,16 @@ static void SN_T(codes_gather_any)(const struct sn_codes_sums *u, const struct s
         return;
     }
     switch (u->g) {
-        SN_GATHER(1, 1) SN_GATHER(2, 1) SN_GATHER(3, 1) SN_GATHER(4, 1) SN_GATHER(5, 1) SN_GATHER(6, 1) SN_GATHER(7, 1)
-        SN_GATHER(8, 1) SN_GATHER(9, 1) SN_GATHER(10, 1) SN_GATHER(11, 1) SN_GATHER(12, 1) SN_GATHER(13, 1) SN_GATHER(14, 1)
+        SN_GATHER(1, 1)
+        SN_GATHER(2, 1) SN_GATHER(3, 1) SN_GATHER(4, 1) SN_GATHER(5, 1) SN_GATHER(6, 1) SN_GATHER(7, 1) SN_GATHER(8, 1) SN_GATHER(9, 1)
+            SN_GATHER(10, 1) SN_GATHER(11, 1) SN_GATHER(12, 1) SN_GATHER(13, 1) SN_GATHER(14, 1)
     }
 #undef SN_GATHER
 }
 
 /* dw += lut*dy for the positions to be expanded on the spot. */
-static void SN_T(codes_grad_slow)(const struct sn_codes_work *k, const struct sn_codes_sums *u, const struct sn_codes_grad_tile *t, int block,
-                                  sn_real *dw) {
+static void SN_T(codes_grad_slow)(const struct sn_codes_work *k, const struct sn_codes_sums *u, const struct sn_codes_grad_tile *t,
+                                  int block, sn_real *dw) {
     const struct sn_conv *s = k->s;
     const int f0 = block * u->width, m = sn_imin(s->cout - f0, u->width);
     for (int i = 0; i < t->n_special; i++)

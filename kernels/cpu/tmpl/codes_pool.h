@@ -17,7 +17,8 @@ static size_t SN_T(codes_pool_ws)(const struct sn_conv *s, int pool) {
 }
 
 /* Maxima, and with `win` their offsets, of nw windows of the block's outputs x, which are not negative. */
-SN_INLINE void SN_T(codes_pool_windows)(const struct sn_codes_pool_fwd *a, const sn_real *x, sn_real *y, uint8_t *win, int nw, const int m) {
+SN_INLINE void SN_T(codes_pool_windows)(const struct sn_codes_pool_fwd *a, const sn_real *x, sn_real *y, uint8_t *win, int nw,
+                                        const int m) {
     for (int w = 0; w < nw; w++, x += (int64_t)a->pool_stride * SN_FB, y += a->y.ld) {
         sn_vec best[SN_FB_VEC];
         sn_ivec arg[SN_FB_VEC];
