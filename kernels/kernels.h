@@ -30,7 +30,8 @@ typedef float sn_real;
 
 #define SN_KBLOCK 256
 #define SN_LANES 16
-#define SN_CODES_K 2 /* taps per table of the convolution on codes */
+#define SN_CODES_K 2                  /* taps per table of the convolution on codes */
+#define SN_CODES_ANY(cin) ((cin) + 1) /* table symbol of a code with 1/cin on every channel */
 
 struct sn_t3 {
     sn_real *p;
@@ -152,14 +153,16 @@ struct sn_conv_bwd_filter {
 /* Convolution on codes. Definition: taps are taken in pairs (0,1),(2,3),... (an odd last one alone); table entry of a pair
  * T_g[a][b][f] = e(2g,a,f) + e(2g+1,b,f), e(t,s,f) = sum over channels c ascending of lut[s][c]*w[t][c][f] (terms with lut 0 skipped; lut
  * 1 adds w itself); y[q,f] = bias[f] + T_0 + T_1 + ... added one after the other. Positions outside the row have code 0, all channels 0.
- * Codes with one channel (and 0) come from tables; every other code is expanded on the spot to the same value. */
+ * Codes with no channel, with one, and with 1/cin on every channel (N, X) come from tables; every other code is expanded on the spot to the
+ * same value. Any dilation. */
 struct sn_codes {
     int n;
     const uint8_t *codes;
     int64_t code_row;
     const int32_t *len;
     const sn_real *lut; /* (256, cin) */
-    const uint8_t *sym; /* (256) code -> table symbol: 0 outside/none, 1+c for one-hot channel c, 255 for expand on the spot */
+    const uint8_t
+        *sym; /* (256) code -> table symbol: 0 outside/none, 1+c for one-hot channel c, SN_CODES_ANY, 255 for expand on the spot */
 };
 struct sn_codes_prepare {
     struct sn_conv s;
@@ -174,9 +177,10 @@ struct sn_codes_fwd {
     const sn_real *bias;
     struct sn_t3 y;
 };
-/* dw (k*cin, cout) += over rows in row order; ws: codes_grad_ws(s) bytes. Definition: per row, dT_g[a][b][f] sums dy[q,f] over q ascending
- * from zero, then dw[t,c,f] += sum over entries of its table in ascending order; codes expanded on the spot add lut*dy directly. Where
- * (cin+1)^2 > 64 there is one sum per tap and symbol instead of one per pair. */
+/* dw (k*cin, cout) +=; ws: codes_grad_ws(s) bytes. Definition, per call (a leaf): dT_g[a][b][f] sums dy[q,f] from zero over rows in order
+ * and in a row over q, ordered by ((q*stride) mod dilation, q); then dw[t,c,f] += S_c + (1/cin) S_any (one FMA), S_s the sum of the entries
+ * of its table with symbol s at tap t, in ascending order. Codes expanded on the spot add lut*dy directly, before that. Where cin + 2 > 8
+ * there is one sum per tap and symbol instead of one per pair. */
 struct sn_codes_bwd_filter {
     struct sn_conv s;
     struct sn_codes in;
@@ -185,7 +189,8 @@ struct sn_codes_bwd_filter {
     void *ws;
 };
 /* Fused conv on codes + relu + max pooling (valid). Forward writes pooled values; win (n, pooled, cout) gets the winner's offset in its
- * window (first on ties), when not NULL. Bits equal the three separate slots'. Pool size <= 255, stride >= size. */
+ * window (first on ties), when not NULL. Bits equal the three separate slots'. Pool size <= 255, stride >= size,
+ * dilation 1. */
 struct sn_codes_pool_fwd {
     struct sn_conv s;
     struct sn_codes in;
@@ -225,8 +230,7 @@ struct sn_codes_global_fwd {
     const int32_t *conv_len; /* (n) positions before pooling */
     void *ws;                /* codes_global_ws(s, longest row) bytes */
 };
-/* Filter and bias gradient of the fused chain: dy where the pooled value is positive goes to the winner. Rows are added in order from zero,
- * their sum to dw. */
+/* Filter and bias gradient of the fused chain: dy where the pooled value is positive goes to the winner. No dilation. */
 struct sn_codes_global_bwd {
     struct sn_conv s;
     struct sn_codes in;

@@ -15,8 +15,8 @@ static int64_t pool_stride(const struct sn_node *nd) {
 }
 
 static bool match(const struct sn_node *const *nd) {
-    return nd[0]->on_codes && param(nd[2], "pool_size") <= 255 && pool_stride(nd[2]) >= param(nd[2], "pool_size") &&
-           param(nd[2], "padding") == 0;
+    return nd[0]->on_codes && nd[0]->op->geometry(nd[0]).dilation == 1 && param(nd[2], "pool_size") <= 255 &&
+           pool_stride(nd[2]) >= param(nd[2], "pool_size") && param(nd[2], "padding") == 0;
 }
 
 static struct sn_conv conv_shape(const struct sn_node *nd) {
@@ -93,7 +93,7 @@ static const struct sn_fusion conv_relu_pool = {
 /* conv1d on codes + relu + global_max_pooling1d: the same with one window a row. */
 
 static bool match_global(const struct sn_node *const *nd) {
-    return nd[0]->on_codes;
+    return nd[0]->on_codes && nd[0]->op->geometry(nd[0]).dilation == 1;
 }
 
 static void keep_global(const struct sn_node *const *nd, enum sn_mode mode, struct sn_keep *k) {

@@ -96,7 +96,7 @@ void sn_alphabet_lut(const struct sn_alphabet *a, enum sn_n_policy policy, float
         if (k > 1 && policy == SN_N_ZERO && !(code & SN_CODE_MEAN)) k = 0;
         for (int c = 0; c < a->channels; c++)
             lut[code * (unsigned)a->channels + (unsigned)c] = k && (set >> c & 1) ? 1.0f / (float)k : 0.0f;
-        sym[code] = (uint8_t)(k == 0 ? 0 : k == 1 ? 1 + __builtin_ctz(set) : 255);
+        sym[code] = (uint8_t)(k == 0 ? 0 : k == 1 ? 1 + __builtin_ctz(set) : k == a->channels ? a->channels + 1 : 255);
     }
 }
 

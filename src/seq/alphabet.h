@@ -35,7 +35,8 @@ const struct sn_alphabet *sn_alphabet_find(const char *name);
 /* Names for error messages, NULL-terminated. */
 extern const char *const sn_alphabet_names[];
 
-/* lut (256, channels): expansion of each code. sym (256): 0 = all channels 0, 1+c = one-hot channel c, 255 = several channels. */
+/* lut (256, channels): expansion of each code. sym (256): 0 = all channels 0, 1+c = one-hot channel c, channels+1 = an equal part of every
+ * channel, 255 = several channels. */
 void sn_alphabet_lut(const struct sn_alphabet *a, enum sn_n_policy policy, float *lut, uint8_t *sym);
 
 /* Encodes n bytes. Returns the number of symbols with several or no channels (IUPAC, N) or -1 with *bad = offset of the first byte that is

@@ -144,53 +144,6 @@ static void bench_conv(struct bench *b, const char *model, int rows, int len, st
     free(x), free(y), free(w), free(fwd), free(bwd), free(ws);
 }
 
-struct codes_pass {
-    struct sn_codes_prepare tables;
-    struct sn_codes_fwd fwd;
-    struct sn_codes_bwd_filter bwd;
-};
-/* Forward with the building of its tables, as after every step of training. */
-static void run_codes_fwd(const struct sn_kernels *k, const void *args) {
-    const struct codes_pass *p = args;
-    k->codes_prepare(&p->tables);
-    k->codes_fwd(&p->fwd);
-}
-static void run_codes_bwd_filter(const struct sn_kernels *k, const void *args) {
-    const struct codes_pass *p = args;
-    k->codes_bwd_filter(&p->bwd);
-}
-
-/* Convolution of DNA codes, one in a hundred N (a quarter of each base: no table holds it). FLOP: those of the plain algorithm. */
-static void bench_codes(struct bench *b, int len, int width, int filters) {
-    enum { ROWS = 64 };
-    const struct sn_conv s = {.k = width, .cin = 4, .cout = filters, .stride = 1, .dilation = 1};
-    const int out_len = len - width + 1;
-    int32_t in[ROWS], out[ROWS];
-    for (int i = 0; i < ROWS; i++) in[i] = len, out[i] = out_len;
-    uint8_t *codes = bytes((size_t)ROWS * (size_t)len), sym[256] = {0, 1, 2, 3, 4, 255};
-    uint32_t state = 1;
-    for (int i = 0; i < ROWS * len; i++) {
-        state = state * 1664525u + 1013904223u;
-        codes[i] = (uint8_t)((state >> 8) % 100 == 0 ? 5 : 1 + (state >> 30));
-    }
-    float *lut = sn_calloc(256 * 4, sizeof *lut), *w = floats((int64_t)width * 4 * filters), *dw = floats((int64_t)width * 4 * filters);
-    float *bias = floats(filters), *y = floats((int64_t)ROWS * out_len * filters);
-    for (int c = 0; c < 4; c++) lut[(1 + c) * 4 + c] = 1, lut[5 * 4 + c] = 0.25f;
-    void *tables = bytes(b->k->codes_bytes(&s)), *ws = bytes(b->k->codes_grad_ws(&s));
-    const struct sn_codes x = {.n = ROWS, .codes = codes, .code_row = len, .len = in, .lut = lut, .sym = sym};
-    const struct sn_t3 ty = {y, (int64_t)out_len * filters, filters, filters, out};
-    const struct codes_pass p = {{.s = s, .w = w, .tables = tables},
-                                 {.s = s, .in = x, .tables = tables, .w = w, .bias = bias, .y = ty},
-                                 {.s = s, .in = x, .dy = ty, .dw = dw, .ws = ws}};
-    const double flop = 2.0 * ROWS * out_len * width * 4 * filters;
-    char name[64];
-    snprintf(name, sizeof name, "codes_fwd %dx%d 4>%d k%d", ROWS, len, filters, width);
-    report(b, name, flop, run_codes_fwd, &p);
-    snprintf(name, sizeof name, "codes_bwd_filter %dx%d 4>%d k%d", ROWS, len, filters, width);
-    report(b, name, flop, run_codes_bwd_filter, &p);
-    free(codes), free(lut), free(w), free(dw), free(bias), free(y), free(tables), free(ws);
-}
-
 struct lstm_pass {
     struct sn_lstm_fwd fwd;
     struct sn_lstm_bwd bwd;
@@ -273,6 +226,108 @@ static void bench_convs(struct bench *b) {
     }
 }
 
+/* ---- convolution on codes ------------------------------------------------------------------------------------------------------ */
+
+struct codes_pass {
+    struct sn_codes_prepare prepare;
+    struct sn_codes_fwd fwd;
+    struct sn_codes_bwd_filter grad;
+    struct sn_codes_pool_fwd pool_fwd;
+    struct sn_codes_pool_bwd pool_bwd;
+};
+static void run_codes_prepare(const struct sn_kernels *k, const void *args) {
+    k->codes_prepare(&((const struct codes_pass *)args)->prepare);
+}
+static void run_codes_fwd(const struct sn_kernels *k, const void *args) {
+    k->codes_fwd(&((const struct codes_pass *)args)->fwd);
+}
+static void run_codes_grad(const struct sn_kernels *k, const void *args) {
+    k->codes_bwd_filter(&((const struct codes_pass *)args)->grad);
+}
+static void run_codes_pool_fwd(const struct sn_kernels *k, const void *args) {
+    k->codes_pool_fwd(&((const struct codes_pass *)args)->pool_fwd);
+}
+static void run_codes_pool_bwd(const struct sn_kernels *k, const void *args) {
+    k->codes_pool_bwd(&((const struct codes_pass *)args)->pool_bwd);
+}
+
+#define CODES_ROWS 8
+/* Codes 1..4 are the channels, 5 all of them equally, 6 half of the first and the last; `odd` of 1000 positions have code `other`. */
+static struct sn_codes codes_batch(int len, int odd, int other, uint8_t *codes, int32_t *lens) {
+    static float lut[256 * 4];
+    static uint8_t sym[256];
+    for (int c = 0; c < 4; c++) lut[(1 + c) * 4 + c] = 1, sym[1 + c] = (uint8_t)(1 + c), lut[5 * 4 + c] = 0.25f;
+    lut[6 * 4] = lut[6 * 4 + 3] = 0.5f, sym[5] = SN_CODES_ANY(4), sym[6] = 255;
+    uint32_t state = 1;
+    for (int i = 0; i < CODES_ROWS * len; i++) {
+        state = state * 1664525u + 1013904223u;
+        codes[i] = (uint8_t)((state >> 8) % 1000 < (uint32_t)odd ? other : 1 + (int)(state >> 30));
+    }
+    for (int i = 0; i < CODES_ROWS; i++) lens[i] = len;
+    return (struct sn_codes){.n = CODES_ROWS, .codes = codes, .code_row = len, .len = lens, .lut = lut, .sym = sym};
+}
+
+/* The passes beside the dense kernel of the same shape (bench_conv). GFLOP/s are those a dense kernel would need for the same time; the
+ * bound of the tables is pairs * cout * outputs additions, two vectors a cycle: 4 * cin times less than the peak. */
+static void bench_codes(struct bench *b, int k, int cout, int len, int pool) {
+    const struct sn_conv s = {.k = k, .cin = 4, .cout = cout, .stride = 1, .dilation = 1};
+    const int out_len = len - k + 1, pooled = out_len / pool;
+    const int64_t cells = (int64_t)CODES_ROWS * out_len * cout;
+    int32_t lens[CODES_ROWS], out[CODES_ROWS], pools[CODES_ROWS];
+    for (int i = 0; i < CODES_ROWS; i++) out[i] = out_len, pools[i] = pooled;
+    float *w = floats((int64_t)k * 4 * cout), *dw = floats((int64_t)k * 4 * cout), *y = floats(cells), *dy = floats(cells);
+    size_t ws_bytes = b->k->codes_grad_ws(&s), pool_bytes = b->k->codes_pool_ws(&s, pool);
+    void *tables = bytes(b->k->codes_bytes(&s)), *ws = bytes(ws_bytes > pool_bytes ? ws_bytes : pool_bytes);
+    uint8_t *codes = bytes((size_t)(CODES_ROWS * len)), *win = bytes((size_t)cells);
+    const struct sn_t3 ty = {y, (int64_t)out_len * cout, cout, cout, out}, tdy = {dy, (int64_t)out_len * cout, cout, cout, out};
+    const struct sn_t3 tp = {y, (int64_t)pooled * cout, cout, cout, pools}, tdp = {dy, (int64_t)pooled * cout, cout, cout, pools};
+    const struct {
+        const char *name;
+        int odd, other;
+    } kinds[] = {{"clean", 0, 0}, {"1 % N", 10, 0}, {"1 % N mean", 10, 5}, {"1 % IUPAC", 10, 6}};
+    const double flop = 2.0 * 4 * k * (double)cells;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct codes_pass p = {.prepare = {s, w, tables}};
+        const struct sn_codes in = codes_batch(len, kinds[i].odd, kinds[i].other, codes, lens);
+        b->k->codes_prepare(&p.prepare);
+        p.fwd = (struct sn_codes_fwd){.s = s, .in = in, .tables = tables, .w = w, .y = ty};
+        p.grad = (struct sn_codes_bwd_filter){.s = s, .in = in, .dy = tdy, .dw = dw, .ws = ws};
+        p.pool_fwd = (struct sn_codes_pool_fwd){.s = s, .in = in, .tables = tables, .w = w, .pool = pool, .pool_stride = pool, .y = tp};
+        p.pool_fwd.conv_len = out, p.pool_fwd.ws = ws;
+        struct codes_pass kept = p;
+        kept.pool_fwd.win = win, kept.pool_fwd.win_row = (int64_t)pooled * cout;
+        b->k->codes_pool_fwd(&kept.pool_fwd);
+        kept.pool_bwd = (struct sn_codes_pool_bwd){.s = s, .in = in, .pool = pool, .pool_stride = pool, .y = tp, .dy = tdp, .win = win};
+        kept.pool_bwd.win_row = kept.pool_fwd.win_row, kept.pool_bwd.dw = dw, kept.pool_bwd.ws = ws;
+        const struct {
+            const char *name;
+            work_fn fn;
+        } passes[] = {{"prepare", run_codes_prepare},
+                      {"fwd", run_codes_fwd},
+                      {"grad", run_codes_grad},
+                      {"pool_fwd", run_codes_pool_fwd},
+                      {"pool_fwd kept", run_codes_pool_fwd},
+                      {"pool_bwd", run_codes_pool_bwd}};
+        for (size_t j = i > 0; j < sizeof passes / sizeof *passes; j++) {
+            char name[64];
+            snprintf(name, sizeof name, "codes_%s %d/%d/%d %s", passes[j].name, k, cout, len, kinds[i].name);
+            report(b, name, flop, passes[j].fn, j < 4 ? &p : &kept);
+        }
+    }
+    free(w), free(dw), free(y), free(dy), free(tables), free(ws), free(codes), free(win);
+}
+
+static void bench_codes_all(struct bench *b) {
+    static const int shapes[][4] = {{26, 320, 1000, 13}, {19, 300, 600, 3}, {24, 16, 101, 78}, {11, 64, 101, 4}, {8, 320, 1000, 4}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const int *s = shapes[i];
+        char name[32];
+        snprintf(name, sizeof name, "codes %d/%d/%d", s[0], s[1], s[2]);
+        bench_conv(b, name, CODES_ROWS, s[2], (struct sn_conv){.k = s[0], .cin = 4, .cout = s[1], .stride = 1, .dilation = 1}, false);
+        bench_codes(b, s[0], s[1], s[2], s[3]);
+    }
+}
+
 static void bench_all(struct bench *b) {
     static const int shapes[][3] = {{981, 320, 104},   {992, 128, 576},  {64, 1280, 320},    {2048, 2048, 2048}, {1, 512, 128},
                                     {8, 512, 128},     {8, 1280, 320},   {64, 925, 1024},    {100, 1, 925},      {7, 33, 65},
@@ -289,9 +344,7 @@ static void bench_all(struct bench *b) {
     bench_outer(b, 1000, 925, 64);
     bench_outer(b, 1000, 1000, 128);
     bench_convs(b);
-    bench_codes(b, 1000, 26, 320);
-    bench_codes(b, 600, 19, 300);
-    bench_codes(b, 101, 24, 16);
+    bench_codes_all(b);
     bench_lstm(b, 64, 75, 320);
     bench_lstm(b, 16, 75, 320);
     bench_lstm(b, 1, 75, 320);

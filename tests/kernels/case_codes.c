@@ -2,7 +2,7 @@
 
 static void forward(struct kt *t) {
     struct codes_batch b;
-    for (int s = 0; cb_next(t, s, true, &b); s++) {
+    for (int s = 0; cb_next_dilated(t, s, true, 1 + s % 4, &b); s++) {
         struct sn_t3 y = kt_t3(t, CB_ROWS, b.s.cout, b.conv_len, s % 2);
         cb_forward(t, &b, y);
         kt_t3_written(t, &y, CB_ROWS);
@@ -12,7 +12,7 @@ static void forward(struct kt *t) {
                     double want = b.bias ? b.bias[f] : 0;
                     for (int k = 0; k < b.s.k; k++)
                         for (int c = 0; c < b.s.cin; c++)
-                            want += cb_x(&b, i, q * b.s.stride - b.s.pad + k, c) * b.w[(k * b.s.cin + c) * b.s.cout + f];
+                            want += cb_x(&b, i, q * b.s.stride - b.s.pad + k * b.s.dilation, c) * b.w[(k * b.s.cin + c) * b.s.cout + f];
                     kt_check(t, *kt_at(&y, i, q, f), want);
                 }
     }
@@ -21,7 +21,7 @@ static void forward(struct kt *t) {
 /* A code that is expanded on the spot gives the bits of the same code in the tables; a row alone gives the bits it has in a batch. */
 static void same_bits(struct kt *t) {
     struct codes_batch b;
-    for (int s = 0; cb_next(t, s, true, &b); s++) {
+    for (int s = 0; cb_next_dilated(t, s, true, 1 + s % 4, &b); s++) {
         struct sn_t3 y = kt_t3(t, CB_ROWS, b.s.cout, b.conv_len, false), again = kt_t3(t, CB_ROWS, b.s.cout, b.conv_len, false);
         cb_forward(t, &b, y);
         kt_t3_written(t, &y, CB_ROWS);
@@ -48,7 +48,7 @@ static void same_bits(struct kt *t) {
 
 static void gradient(struct kt *t) {
     struct codes_batch b;
-    for (int s = 0; cb_next(t, s, true, &b); s++) {
+    for (int s = 0; cb_next_dilated(t, s, true, 1 + s % 4, &b); s++) {
         struct sn_t3 dy = kt_t3_values(t, CB_ROWS, b.s.cout, b.conv_len, s % 2);
         size_t n = (size_t)b.s.k * (size_t)b.s.cin * (size_t)b.s.cout;
         sn_real *dw = kt_values(t, n), *old = kt_reals(t, n);
@@ -62,7 +62,7 @@ static void gradient(struct kt *t) {
                     double want = old[e];
                     for (int i = 0; i < CB_ROWS; i++)
                         for (int64_t q = 0; q < b.conv_len[i]; q++)
-                            want += cb_x(&b, i, q * b.s.stride - b.s.pad + k, c) * *kt_at(&dy, i, q, f);
+                            want += cb_x(&b, i, q * b.s.stride - b.s.pad + k * b.s.dilation, c) * *kt_at(&dy, i, q, f);
                     kt_check(t, dw[e], want);
                 }
     }
@@ -70,7 +70,7 @@ static void gradient(struct kt *t) {
 
 /* Rows longer than a span of the gradient. */
 static void long_rows(struct kt *t) {
-    struct codes_batch b = {.s = {7, 4, 5, 1, 3}};
+    struct codes_batch b = {.s = {7, 4, 5, 1, 3, 1}};
     kt_begin(t, "long rows");
     cb_alphabet(t, &b);
     cb_codes(t, &b, 5000, 1);

@@ -489,7 +489,7 @@ START_TEST(plan_options) {
     sn_arch_free(a);
     sn_arch_free(b);
     a = bound("deepbind", SN_TASK_BINARY, 1, 101);
-    ck_assert(a->lut[15 * 4 + 2] == (sn_real)0.25 && a->lut[3 * 4 + 1] == (sn_real)0.5 && a->sym[15] == 255);
+    ck_assert(a->lut[15 * 4 + 2] == (sn_real)0.25 && a->lut[3 * 4 + 1] == (sn_real)0.5 && a->sym[15] == 5 && a->sym[3] == 255);
     sn_arch_free(a);
 }
 END_TEST

@@ -1,6 +1,6 @@
 /* Every family of slots; included once per table. */
-#include "cpu/tmpl/codes.h"
 #include "cpu/tmpl/codes_global.h"
+#include "cpu/tmpl/codes_pool.h"
 #include "cpu/tmpl/conv.h"
 #include "cpu/tmpl/dropout.h"
 #include "cpu/tmpl/element.h"

@@ -3,7 +3,8 @@
 #ifndef SN_KERNELS_CODES_GLOBAL_H
 #define SN_KERNELS_CODES_GLOBAL_H
 
-#include "cpu/tmpl/codes.h"
+#include "cpu/tmpl/codes_fwd.h"
+#include "cpu/tmpl/codes_grad.h"
 
 #define SN_GLOBAL_VALUES 4096 /* of the convolution that are worked on at a time */
 
@@ -13,15 +14,22 @@ static int SN_T(codes_global_outputs)(const struct sn_conv *s) {
     return q < 16 ? 16 : q;
 }
 
-/* Forward the outputs; in the reverse pass sums of all filters and a row's values with zeros on both sides. */
+/* Positions of a row that windows can cover. */
+static int64_t SN_T(codes_global_span)(const struct sn_conv *s, int64_t longest) {
+    return longest + 2 * (int64_t)s->pad + 2 * (int64_t)s->k;
+}
+
+/* Forward the outputs; in the reverse pass sums of all blocks, places and symbols of a row. */
 static size_t SN_T(codes_global_ws)(const struct sn_conv *s, int64_t longest) {
-    size_t cin = (size_t)s->cin, cout = (size_t)s->cout, k = (size_t)s->k;
-    size_t fwd = (size_t)SN_T(codes_global_outputs)(s) * cout, bwd = k * cin * cout + ((size_t)longest + 2 * k) * cin;
+    const struct sn_codes_work k = SN_T(codes_work)(s);
+    const struct sn_codes_sums u = SN_T(codes_sums)(&k);
+    const size_t fwd = (size_t)SN_T(codes_global_outputs)(s) * (size_t)s->cout;
+    const size_t bwd = (size_t)u.blocks * SN_T(codes_block_sums)(&u) + (size_t)SN_T(codes_global_span)(s, longest);
     return (fwd > bwd ? fwd : bwd) * sizeof(sn_real);
 }
 
 /* best and arg (NULL: not asked for) go on with n positions of x, the first of which is position q0; q0 = 0 begins. */
-SN_ALWAYS void SN_T(codes_global_best)(const sn_real *x, int64_t ld, int n, int q0, sn_real *best, int32_t *arg, int nv, int lanes) {
+SN_INLINE void SN_T(codes_global_best)(const sn_real *x, int64_t ld, int n, int q0, sn_real *best, int32_t *arg, int nv, int lanes) {
     sn_vec top[4];
     sn_ivec at[4];
     const sn_vec zero = {0};
@@ -71,46 +79,55 @@ static void SN_T(codes_global_fwd)(const struct sn_codes_global_fwd *a) {
     }
 }
 
-/* Row i as (len, cin) values with k positions of zeros before and behind; returns its position 0. */
-static sn_real *SN_T(codes_global_expand)(const struct sn_codes_global_bwd *a, int i, sn_real *to) {
-    const int cin = a->s.cin;
-    const int64_t len = a->in.len[i], zeros = (int64_t)a->s.k * cin;
-    const uint8_t *code = a->in.codes + i * a->in.code_row;
-    sn_real *x = to + zeros;
-    memset(to, 0, (size_t)zeros * sizeof *to);
-    if (cin == 4)
-        for (int64_t p = 0; p < len; p++) memcpy(x + 4 * p, a->in.lut + 4 * code[p], 4 * sizeof *x);
-    else
-        for (int64_t p = 0; p < len; p++) memcpy(x + p * cin, a->in.lut + code[p] * cin, (size_t)cin * sizeof *x);
-    memset(x + len * cin, 0, (size_t)zeros * sizeof *x);
-    return x;
-}
-
-static void SN_T(codes_global_axpy)(sn_real g, const sn_real *restrict x, sn_real *restrict sum, int64_t n) {
-    int64_t e = 0;
-    for (; e + 4 * SN_VEC <= n; e += 4 * SN_VEC) SN_UNROLL
-    for (int v = 0; v < 4; v++) {
-        sn_real *to = sum + e + v * SN_VEC;
-        sn_vstore(to, sn_vfma(sn_vload(x + e + v * SN_VEC), (sn_vec){0} + g, sn_vload(to)));
+/* A winner's gradient g of filter f to a position that is expanded on the spot: tap `tap` of the group. */
+static void SN_T(codes_global_slow)(const struct sn_codes_work *k, const struct sn_codes_sums *u, int64_t pos, int tap, int f, sn_real g,
+                                    sn_real *dw) {
+    const struct sn_conv *s = k->s;
+    if (u->t0 + tap >= s->k) return;
+    const sn_real *lut = k->in->lut + SN_T(codes_code)(k, pos + tap) * s->cin;
+    for (int c = 0; c < s->cin; c++) {
+        sn_real *to = dw + ((int64_t)(u->t0 + tap) * s->cin + c) * s->cout + f;
+        if (lut[c] != 0) *to = lut[c] == 1 ? *to + g : SN_FMA(lut[c], g, *to);
     }
-    for (; e < n; e++) sum[e] = SN_FMA(x[e], g, sum[e]);
 }
 
-/* Sums (cout, k*cin), so that a winner adds its window in one go; at the end they are turned into dw. */
+/* One winner: its gradient goes to an entry of each table of the group. */
+static void SN_T(codes_global_winner)(const struct sn_codes_work *k, const struct sn_codes_sums *u, int64_t pos, int f, sn_real g,
+                                      sn_real *dw) {
+    const uint16_t *at = k->at + pos;
+    sn_real *sums = u->sums + (size_t)(f / u->width) * SN_T(codes_block_sums)(u) + f % u->width;
+    for (int i = 0; i < u->g; i++) {
+        const int key = at[i * u->taps];
+        if (key == SN_CODES_FLAG)
+            for (int c = 0; c < u->taps; c++) SN_T(codes_global_slow)(k, u, pos + u->t0, i * u->taps + c, f, g, dw);
+        else if (key != 0)
+            sums[(key * u->g + i) * u->width] += g;
+    }
+}
+
+/* The sums of codes_grad.h, where each row of a filter has one output. */
 static void SN_T(codes_global_filters)(const struct sn_codes_global_bwd *a) {
-    const int cout = a->s.cout, cin = a->s.cin;
-    const int64_t n = (int64_t)a->s.k * cin;
-    sn_real *sum = a->ws, *space = sum + n * cout;
-    memset(sum, 0, (size_t)(n * cout) * sizeof *sum);
-    for (int i = 0; i < a->in.n; i++) {
-        if (a->y.len[i] == 0) continue;
-        const sn_real *y = sn_row(&a->y, i), *dy = sn_row(&a->dy, i), *x = SN_T(codes_global_expand)(a, i, space);
-        const int32_t *win = a->win + i * a->win_row;
-        for (int f = 0; f < cout; f++)
-            if (y[f] > 0) SN_T(codes_global_axpy)(dy[f], x + ((int64_t)win[f] * a->s.stride - a->s.pad) * cin, sum + f * n, n);
+    struct sn_codes_work k = SN_T(codes_work)(&a->s);
+    struct sn_codes_sums u = SN_T(codes_sums)(&k);
+    const size_t block = SN_T(codes_block_sums)(&u);
+    k.in = &a->in;
+    u.sums = a->ws;
+    k.at = (uint16_t *)(u.sums + (size_t)u.blocks * block);
+    for (int g0 = 0; g0 < u.tables; g0 += u.group) {
+        u.t0 = g0 * u.taps, u.g = sn_imin(u.tables - g0, u.group);
+        memset(u.sums, 0, (size_t)u.blocks * block * sizeof *u.sums);
+        for (int i = 0; i < a->in.n; i++) {
+            if (a->y.len[i] == 0) continue;
+            const sn_real *y = sn_row(&a->y, i), *dy = sn_row(&a->dy, i);
+            const int64_t span = SN_T(codes_global_span)(&a->s, a->in.len[i]);
+            k.sym = (uint8_t *)(k.at + span);
+            SN_T(codes_line)(&k, i, 0);
+            SN_T(codes_span)(&k, u.t0, span - u.t0 - 1);
+            for (int f = 0; f < a->s.cout; f++)
+                if (y[f] > 0) SN_T(codes_global_winner)(&k, &u, (int64_t)a->win[i * a->win_row + f] * a->s.stride, f, dy[f], a->dw);
+        }
+        for (int b = 0; b < u.blocks; b++) SN_T(codes_fold)(&k, &u, u.sums + (size_t)b * block, b, a->dw);
     }
-    for (int64_t e = 0; e < n; e++)
-        for (int f = 0; f < cout; f++) a->dw[e * cout + f] += sum[f * n + e];
 }
 
 static void SN_T(codes_global_bwd)(const struct sn_codes_global_bwd *a) {

@@ -23,6 +23,14 @@
 #define SN_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+#define SN_INLINE static inline __attribute__((always_inline))
+/* The next loop, of constant length, leaves no loop behind: arrays indexed by it become registers. */
+#if defined __clang__
+#define SN_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SN_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 #define SN_CHUNK 64 /* channels whose running values a kernel holds on its stack */
 
 /* A vector of the target's width, for the few loops whose accumulators must stay in registers. May be loaded from any sn_real address. */
@@ -49,10 +57,10 @@ typedef sn_int sn_ivec __attribute__((vector_size(SN_VEC_BYTES), aligned(sizeof(
 #else
 #define SN_UNROLL _Pragma("GCC unroll 16")
 #endif
-#define SN_ALWAYS static inline __attribute__((always_inline)) /* for what must see its constant arguments */
+#define SN_INLINE static inline __attribute__((always_inline)) /* for what must see its constant arguments */
 
 /* SN_FMA of vectors. */
-SN_ALWAYS sn_vec sn_vfma(sn_vec a, sn_vec b, sn_vec c) {
+SN_INLINE sn_vec sn_vfma(sn_vec a, sn_vec b, sn_vec c) {
 #if defined __AVX512F__
     return (sn_vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined __AVX__
@@ -65,12 +73,12 @@ SN_ALWAYS sn_vec sn_vfma(sn_vec a, sn_vec b, sn_vec c) {
 }
 
 /* a where the mask is set, else b. */
-SN_ALWAYS sn_ivec sn_vpick(sn_ivec mask, sn_ivec a, sn_ivec b) {
+SN_INLINE sn_ivec sn_vpick(sn_ivec mask, sn_ivec a, sn_ivec b) {
     return (mask & a) | (~mask & b);
 }
 
 /* x > b ? x : b; b where either is NaN. */
-SN_ALWAYS sn_vec sn_vmax(sn_vec x, sn_vec b) {
+SN_INLINE sn_vec sn_vmax(sn_vec x, sn_vec b) {
 #if defined __AVX512F__
     return (sn_vec)_mm512_max_ps((__m512)x, (__m512)b);
 #elif defined __AVX__
@@ -80,15 +88,15 @@ SN_ALWAYS sn_vec sn_vmax(sn_vec x, sn_vec b) {
 #endif
 }
 
-SN_ALWAYS sn_vec sn_vload(const sn_real *p) {
+SN_INLINE sn_vec sn_vload(const sn_real *p) {
     return *(const sn_vec *)p;
 }
-SN_ALWAYS void sn_vstore(sn_real *p, sn_vec v) {
+SN_INLINE void sn_vstore(sn_real *p, sn_vec v) {
     *(sn_vec *)p = v;
 }
 
 /* The first n lanes from p, the others 0; and back. Memory beyond them is not touched. */
-SN_ALWAYS sn_vec sn_vget(const sn_real *p, int n) {
+SN_INLINE sn_vec sn_vget(const sn_real *p, int n) {
     if (n == SN_VEC) return sn_vload(p);
 #if defined __AVX512F__
     return (sn_vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
@@ -100,7 +108,7 @@ SN_ALWAYS sn_vec sn_vget(const sn_real *p, int n) {
     return v;
 #endif
 }
-SN_ALWAYS void sn_vput(sn_real *p, sn_vec v, int n) {
+SN_INLINE void sn_vput(sn_real *p, sn_vec v, int n) {
     if (n == SN_VEC) {
         sn_vstore(p, v);
         return;
@@ -164,7 +172,7 @@ static inline int sn_imin(int64_t a, int64_t b) {
     } while (0)
 
 /* sum += x over positions [lo, hi): one chain per `block` positions from lo on, blocks added in order. */
-SN_ALWAYS void sn_col_sum_part(const sn_real *x, int64_t ld, int64_t lo, int64_t hi, int64_t block, sn_real *sum, int nv, int lanes) {
+SN_INLINE void sn_col_sum_part(const sn_real *x, int64_t ld, int64_t lo, int64_t hi, int64_t block, sn_real *sum, int nv, int lanes) {
     sn_vec total[8];
     SN_UNROLL
     for (int v = 0; v < nv; v++) total[v] = sn_vget(sum + v * SN_VEC, lanes);

@@ -14,7 +14,7 @@
 typedef uint64_t sn_uvec __attribute__((vector_size(SN_VEC_BYTES), aligned(8), may_alias));
 #define SN_COUNTERS (SN_VEC_BYTES / 8) /* in a vector; each gives four words */
 
-SN_ALWAYS sn_uvec sn_mul_low(sn_uvec a, uint32_t b) {
+SN_INLINE sn_uvec sn_mul_low(sn_uvec a, uint32_t b) {
 #if defined __AVX512F__
     return (sn_uvec)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(b));
 #else
@@ -23,7 +23,7 @@ SN_ALWAYS sn_uvec sn_mul_low(sn_uvec a, uint32_t b) {
 }
 
 /* Lanes of both, in turn: first the even ones. */
-SN_ALWAYS void sn_store_pairs(uint32_t *to, sn_uvec even, sn_uvec odd) {
+SN_INLINE void sn_store_pairs(uint32_t *to, sn_uvec even, sn_uvec odd) {
 #if defined __AVX512F__
     _mm512_storeu_si512(to, _mm512_unpacklo_epi64((__m512i)even, (__m512i)odd));
     _mm512_storeu_si512(to + 16, _mm512_unpackhi_epi64((__m512i)even, (__m512i)odd));
@@ -34,7 +34,7 @@ SN_ALWAYS void sn_store_pairs(uint32_t *to, sn_uvec even, sn_uvec odd) {
 }
 
 /* Words of `n` vectors of counters from `at` on; n is constant, and the chains of the vectors run side by side. */
-SN_ALWAYS void SN_T(dropout_vectors)(uint64_t at, uint64_t id, const uint32_t key[2], uint32_t *word, int n) {
+SN_INLINE void SN_T(dropout_vectors)(uint64_t at, uint64_t id, const uint32_t key[2], uint32_t *word, int n) {
     sn_uvec c0[4], c1[4], c2[4], c3[4];
     uint32_t k0 = key[0], k1 = key[1];
     SN_UNROLL

@@ -57,13 +57,6 @@ static inline void SN_T(transpose)(const float *src, int64_t src_rs, float *dst,
 
 #include "cpu/tmpl/panel.h"
 
-#define SN_INLINE static inline __attribute__((always_inline))
-#if defined __clang__
-#define SN_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define SN_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 /* What a tile reads and writes: A(r,k) = a[r*a_rs + k*a_ks] for the first a_first of k, then runs of a_run, a_skip elements further each
  * time than without; columns of panel p of B at b[p*b_panel + k*b_ks]; C = start + sum. */
 struct sn_gemm_tile {

@@ -22,7 +22,7 @@ static int SN_T(bn_positions)(const struct sn_t3 *x, int n, int *i, int64_t *q, 
 }
 
 /* Joins a block of n positions to what `before` positions gave. */
-SN_ALWAYS void SN_T(bn_block)(const sn_real *const *at, int n, sn_real before, int c, sn_real *mean, sn_real *square, int nv, int lanes) {
+SN_INLINE void SN_T(bn_block)(const sn_real *const *at, int n, sn_real before, int c, sn_real *mean, sn_real *square, int nv, int lanes) {
     sn_vec sum[8], sq[8];
     SN_UNROLL
     for (int v = 0; v < nv; v++) sum[v] = sq[v] = (sn_vec){0};
@@ -102,7 +102,7 @@ static void SN_T(bn_fwd)(const struct sn_bn_fwd *a) {
 }
 
 /* Adds the row's sums of dy and of dy (x - mean): chains and blocks as in sn_col_sum. */
-SN_ALWAYS void SN_T(bn_products)(const sn_real *dy, int64_t dy_ld, const sn_real *x, int64_t x_ld, const sn_real *mean, int64_t len,
+SN_INLINE void SN_T(bn_products)(const sn_real *dy, int64_t dy_ld, const sn_real *x, int64_t x_ld, const sn_real *mean, int64_t len,
                                  sn_real *sum, sn_real *product, int nv, int lanes) {
     sn_vec mu[4];
     SN_UNROLL

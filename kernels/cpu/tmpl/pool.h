@@ -40,7 +40,7 @@ static void SN_T(pool_zero)(const struct sn_t3 *t, int i) {
     SN_T(pool_clear)(t, i, 0, t->len[i]);
 }
 
-SN_ALWAYS void SN_T(max_window)(const sn_real *x, int64_t ld, int64_t n, sn_real *y, int nv, int lanes) {
+SN_INLINE void SN_T(max_window)(const sn_real *x, int64_t ld, int64_t n, sn_real *y, int nv, int lanes) {
     sn_vec best[8];
     SN_UNROLL
     for (int v = 0; v < nv; v++) best[v] = sn_vget(x + v * SN_VEC, lanes);
@@ -71,7 +71,7 @@ static void SN_T(max_pool_fwd)(const struct sn_pool_fwd *a) {
 }
 
 /* dx of the window's n cells: dy for the first largest x, 0 for the others; with `add`, dy is added to the winner's. */
-SN_ALWAYS void SN_T(max_window_bwd)(const sn_real *x, int64_t ld, int64_t n, const sn_real *dy, sn_real *dx, int64_t dx_ld, bool add,
+SN_INLINE void SN_T(max_window_bwd)(const sn_real *x, int64_t ld, int64_t n, const sn_real *dy, sn_real *dx, int64_t dx_ld, bool add,
                                     int nv, int lanes) {
     sn_vec best[4], g[4];
     sn_ivec arg[4];
@@ -163,7 +163,7 @@ static void SN_T(avg_pool_fwd)(const struct sn_pool_fwd *a) {
 }
 
 /* dx of n cells = dy / n; with `add`, dy / n is added. */
-SN_ALWAYS void SN_T(avg_window_bwd)(const sn_real *dy, sn_real *dx, int64_t ld, int64_t n, bool add, int nv, int lanes) {
+SN_INLINE void SN_T(avg_window_bwd)(const sn_real *dy, sn_real *dx, int64_t ld, int64_t n, bool add, int nv, int lanes) {
     sn_vec part[8];
     SN_UNROLL
     for (int v = 0; v < nv; v++) part[v] = sn_vget(dy + v * SN_VEC, lanes) / (sn_real)n;
