@@ -11,7 +11,8 @@ static size_t SN_T(gemm_pack_bytes)(int64_t k, int64_t n) {
 static void SN_T(pack_panel)(const sn_real *restrict b, int64_t b_rs, int64_t b_cs, int64_t k, int cols, sn_real *restrict dst) {
     if (b_cs == 1 && cols == SN_NR) {
         for (int64_t t = 0; t < k; t++, dst += SN_NR, b += b_rs) {
-            for (int j = 0; j <= SN_NR; j += SN_NR / 2) __builtin_prefetch(b + SN_PACK_AHEAD * b_rs + j - (j == SN_NR), 0, 3);
+            __builtin_prefetch(b + SN_PACK_AHEAD * b_rs, 0, 3);
+            __builtin_prefetch(b + SN_PACK_AHEAD * b_rs + SN_NR - 1, 0, 3);
             memcpy(dst, b, SN_NR * sizeof *dst);
         }
         return;
