@@ -4,16 +4,18 @@
 
 #include "kernels.h"
 
+#define SN_TOOM_DILATION 128 /* phases of a row far apart are short: much of their last tiles would be wasted */
+
 /* A filter is cut into `chunks` of r taps (the last one padded with zeros), a row of outputs into tiles of m. The points are 0, 1, -1, 2,
  * -2, 1/2, then -1/2 when there are 8, and infinity. Inputs are transformed every m/step positions. */
 struct sn_toom {
     int m, r, points, chunks, step;
 };
 
-/* True: the convolution runs by Toom-Cook, as *t says (t may be NULL). A function of k, cin, cout, stride and direct alone. */
+/* True: the convolution runs by Toom-Cook, as *t says (t may be NULL). A function of k, cin, cout, stride, dilation and direct alone. */
 static inline bool sn_toom_choose(const struct sn_conv *s, struct sn_toom *t) {
     static const struct sn_toom kinds[] = {{4, 4, 7, 0, 0}, {6, 3, 8, 0, 0}, {4, 5, 8, 0, 0}};
-    if (s->stride != 1 || s->direct || s->k < 3 || s->cin < 16 || s->cout < 16) return false;
+    if (s->stride != 1 || s->dilation > SN_TOOM_DILATION || s->direct || s->k < 3 || s->cin < 16 || s->cout < 16) return false;
     double best = s->k;
     bool found = false;
     for (int i = 0; i < 3; i++) {

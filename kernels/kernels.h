@@ -102,7 +102,7 @@ struct sn_encode {
 
 /* y[q,f] = bias[f] + sum_{t,c} x[q*stride - pad + t*dilation, c] w[t,c,f]; positions outside the row are 0. w is (k, cin, cout).
  * dilation is 1 for adjacent taps; above 1 the stride is 1. */
-/* Convolutions that sn_toom_choose (conv_rule.h) takes, by k, cin, cout, stride and direct alone, run by Toom-Cook filtering:
+/* Convolutions that sn_toom_choose (conv_rule.h) takes, by k, cin, cout, stride, dilation and direct alone, run by Toom-Cook filtering:
  *   an output = bias + gathered products of its tile of m outputs, tiles counted from the start of the row (of the phase p, p+dilation, ...
  *   when dilated); per point, products are summed over chunks of r taps ascending, of each over channels as the matrix product sums; the
  *   transforms of cpu/tmpl/toom_points.h. The data gradient is such a convolution of dy with flipped weights, (k-1)*dilation - pad to

@@ -45,9 +45,27 @@ static int64_t SN_T(toom_line_tiles)(const struct sn_toom_pass *p, int64_t line)
     return (SN_T(toom_outputs)(p, line) + p->t.m - 1) / p->t.m;
 }
 
+/* How many lines from b->line on go together, and their tiles: as many as fit with little waste where they differ in length; blocks of
+ * about equal size as if the rest were alike. */
+static void SN_T(toom_lines)(const struct sn_toom_pass *p, struct sn_toom_block *b) {
+    const int64_t limit = SN_T(toom_entries)(&p->t, p->tiles), more = SN_T(toom_more)(&p->t), rest = p->lines - b->line;
+    int64_t lines = 0, most = 0;
+    for (int64_t sum = 0; lines < rest; lines++) {
+        const int64_t next = SN_T(toom_line_tiles)(p, b->line + lines), n = next > most ? next : most;
+        sum += next;
+        if (lines > 0 && (n * (lines + 1) > p->tiles || (n + more) * (lines + 1) > limit || 4 * sum < 3 * n * (lines + 1))) break;
+        most = n;
+    }
+    const int64_t blocks = (rest + lines - 1) / lines;
+    b->lines = (rest + blocks - 1) / blocks, b->tiles = 0;
+    for (int64_t l = 0; l < b->lines; l++) {
+        const int64_t n = SN_T(toom_line_tiles)(p, b->line + l);
+        if (n > b->tiles) b->tiles = n;
+    }
+}
+
 /* The block behind b; false: there is none. The first one is behind an empty block. */
 static bool SN_T(toom_next)(const struct sn_toom_pass *p, struct sn_toom_block *b) {
-    const int64_t limit = SN_T(toom_entries)(&p->t, p->tiles), more = SN_T(toom_more)(&p->t);
     int64_t all = 0;
     b->tile += b->tiles;
     if (b->lines == 1 && b->tile < SN_T(toom_line_tiles)(p, b->line)) {
@@ -63,13 +81,7 @@ static bool SN_T(toom_next)(const struct sn_toom_pass *p, struct sn_toom_block *
         b->tiles = (i + 1) * all / windows - b->tile;
         return true;
     }
-    b->tiles = all;
-    for (int64_t sum = all; b->line + b->lines < p->lines; b->lines++) {
-        const int64_t next = SN_T(toom_line_tiles)(p, b->line + b->lines), n = next > b->tiles ? next : b->tiles;
-        sum += next;
-        if (n * (b->lines + 1) > p->tiles || (n + more) * (b->lines + 1) > limit || 4 * sum < 3 * n * (b->lines + 1)) break;
-        b->tiles = n;
-    }
+    SN_T(toom_lines)(p, b);
     return true;
 }
 
