@@ -128,8 +128,9 @@ enum sn_attr_rule { SN_ATTR_NONE, SN_ATTR_LINEAR, SN_ATTR_RESCALE };
 #define SN_OP_ALIAS 64u     /* the output is the input's memory, seen with another shape or not at all */
 #define SN_OP_CODES 128u    /* runs on the codes when it reads encode */
 #define SN_OP_FIXED 256u    /* needs rows of one length */
-#define SN_OP_SPREADS 512u  /* every input's gradient is the output's, which may stand for them: reverse finds them equal and does nothing \
-                             */
+#define SN_OP_SPREADS                                                                                                                      \
+    512u /* every input's gradient is the output's, which may stand for them: reverse finds them equal and does nothing                    \
+          */
 
 struct sn_op {
     const char *name;

@@ -51,14 +51,6 @@ typedef int32_t sn_int;
 #endif
 typedef sn_int sn_ivec __attribute__((vector_size(SN_VEC_BYTES), aligned(sizeof(sn_int)), may_alias));
 
-/* The next loop is of a few constant iterations over vectors that are to live in registers. */
-#if defined __clang__
-#define SN_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define SN_UNROLL _Pragma("GCC unroll 16")
-#endif
-#define SN_INLINE static inline __attribute__((always_inline)) /* for what must see its constant arguments */
-
 /* SN_FMA of vectors. */
 SN_INLINE sn_vec sn_vfma(sn_vec a, sn_vec b, sn_vec c) {
 #if defined __AVX512F__

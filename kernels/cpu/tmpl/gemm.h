@@ -108,13 +108,6 @@ SN_INLINE void SN_T(tile_zero)(sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV], const i
     }
 }
 
-/* The same from zero. */
-SN_INLINE void SN_T(tile_chain)(sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV], const float *a, int64_t rs, int64_t ks, const float *b,
-                                int64_t panel, int64_t bs, int64_t k, const int mr, const int np, const int nv) {
-    SN_T(tile_zero)(acc, mr, np * nv);
-    SN_T(tile_run)(acc, a, rs, ks, b, panel, bs, k, mr, np, nv);
-}
-
 /* Only whole tiles have np > 1. */
 SN_INLINE void SN_T(tile_body)(const struct sn_gemm_tile *t, const int mr, const int np, const int nv) {
     sn_vec acc[SN_MR][SN_MAX_PANELS * SN_NV];

@@ -25,7 +25,7 @@ static inline void SN_T(outer_leaf)(const struct sn_outer_tile *t, int r0, int r
     struct sn_gemm_tile g = {.k = sn_imin(r1 - r0, SN_KBLOCK), .a_rs = 1, .a_ks = SN_MR, .b_ks = SN_NR, .start_rs = SN_NR, .c_rs = SN_NR};
     g.cols = SN_NR, g.start = (const float *)start, g.c = (float *)sum;
     for (int r = r0; r < r1 || r == r0; r += SN_KBLOCK, g.k = sn_imin(r1 - r, SN_KBLOCK), g.start = g.c) {
-        g.a = t->a + r * SN_MR, g.b = t->b + r * SN_NR;
+        g.a = t->a + r * SN_MR, g.b = t->b + r * SN_NR, g.a_first = g.k;
         SN_T(tiles)[SN_MR - 1][SN_NV - 1](&g);
     }
 }

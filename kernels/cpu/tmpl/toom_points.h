@@ -13,7 +13,7 @@
 #define SN_TOOM_POINTS 8
 #define SN_TOOM_FMA(s, a, b) sn_vfma((sn_vec){0} + (sn_real)(s), a, b)
 
-SN_ALWAYS void SN_T(toom_input7)(const sn_vec *x, sn_vec *z) {
+SN_INLINE void SN_T(toom_input7)(const sn_vec *x, sn_vec *z) {
     sn_vec d[6];
     SN_UNROLL
     for (int u = 0; u < 6; u++) d[u] = SN_TOOM_FMA(-0.5f, x[u], x[u + 1]);
@@ -25,7 +25,7 @@ SN_ALWAYS void SN_T(toom_input7)(const sn_vec *x, sn_vec *z) {
     z[6] = SN_TOOM_FMA(4.0f, d[1], SN_TOOM_FMA(-5.0f, d[3], d[5]));
 }
 
-SN_ALWAYS void SN_T(toom_input8)(const sn_vec *x, sn_vec *z) {
+SN_INLINE void SN_T(toom_input8)(const sn_vec *x, sn_vec *z) {
     z[0] = SN_TOOM_FMA(5.25f, x[4] - x[2], x[0] - x[6]);
     z[7] = SN_TOOM_FMA(5.25f, x[3] - x[5], x[7] - x[1]);
     const sn_vec e1 = SN_TOOM_FMA(-4.25f, x[4], x[2] + x[6]), o1 = SN_TOOM_FMA(-4.25f, x[3], x[1] + x[5]);
@@ -39,13 +39,13 @@ SN_ALWAYS void SN_T(toom_input8)(const sn_vec *x, sn_vec *z) {
 }
 
 /* Sums of the even or odd (from = 1) ones of v (n), times powers of s2, the square of the point. */
-SN_ALWAYS sn_vec SN_T(toom_half)(const sn_vec *v, const int n, const int from, const float s2) {
+SN_INLINE sn_vec SN_T(toom_half)(const sn_vec *v, const int n, const int from, const float s2) {
     if (n <= from + 2) return v[from];
     if (n <= from + 4) return SN_TOOM_FMA(s2, v[from + 2], v[from]);
     return SN_TOOM_FMA(s2, SN_TOOM_FMA(s2, v[from + 4], v[from + 2]), v[from]);
 }
 
-SN_ALWAYS void SN_T(toom_spread)(const sn_vec *v, const int n, const int points, sn_vec *z) {
+SN_INLINE void SN_T(toom_spread)(const sn_vec *v, const int n, const int points, sn_vec *z) {
     const sn_vec e1 = SN_T(toom_half)(v, n, 0, 1.0f), o1 = SN_T(toom_half)(v, n, 1, 1.0f);
     const sn_vec e2 = SN_T(toom_half)(v, n, 0, 4.0f), o2 = SN_T(toom_half)(v, n, 1, 4.0f);
     const sn_vec e3 = SN_T(toom_half)(v, n, 0, 0.25f), o3 = SN_T(toom_half)(v, n, 1, 0.25f);
@@ -57,7 +57,7 @@ SN_ALWAYS void SN_T(toom_spread)(const sn_vec *v, const int n, const int points,
     z[points - 1] = v[n - 1];
 }
 
-SN_ALWAYS void SN_T(toom_gather)(const sn_vec *z, const int points, const int n, sn_vec *v) {
+SN_INLINE void SN_T(toom_gather)(const sn_vec *z, const int points, const int n, sn_vec *v) {
     static const float up[] = {1, 2, 4, 8, 16, 32}, down[] = {1, 0.5f, 0.25f, 0.125f, 0.0625f, 0.03125f};
     const sn_vec s1 = z[1] + z[2], d1 = z[1] - z[2], s2 = z[3] + z[4], d2 = z[3] - z[4];
     sn_vec s3 = z[5], d3 = z[5];
@@ -69,7 +69,7 @@ SN_ALWAYS void SN_T(toom_gather)(const sn_vec *z, const int points, const int n,
 }
 
 /* The factors g. */
-SN_ALWAYS void SN_T(toom_scale)(sn_vec *z, const int points) {
+SN_INLINE void SN_T(toom_scale)(sn_vec *z, const int points) {
     static const sn_real g7[] = {-0.5, -1.0 / 3, 1.0 / 9, 1.0 / 36, -1.0 / 60, 32.0 / 45, 1};
     static const sn_real g8[] = {1, -2.0 / 9, -2.0 / 9, 1.0 / 90, 1.0 / 90, 32.0 / 45, 32.0 / 45, 1};
     SN_UNROLL
@@ -77,7 +77,7 @@ SN_ALWAYS void SN_T(toom_scale)(sn_vec *z, const int points) {
 }
 
 /* The same over n channels. Transformed values: point p at z + p*zp, padded to whole vectors; others at their own addresses. */
-SN_ALWAYS void SN_T(toom_input_loop)(const sn_real *const *x, const int points, int64_t n, sn_real *z, int64_t zp) {
+SN_INLINE void SN_T(toom_input_loop)(const sn_real *const *x, const int points, int64_t n, sn_real *z, int64_t zp) {
     for (int64_t e = 0; e < n; e += SN_VEC) {
         sn_vec a[SN_TOOM_POINTS], b[SN_TOOM_POINTS];
         SN_UNROLL
@@ -90,7 +90,7 @@ SN_ALWAYS void SN_T(toom_input_loop)(const sn_real *const *x, const int points, 
         for (int p = 0; p < points; p++) *(sn_vec *)(z + p * zp + e) = b[p];
     }
 }
-SN_ALWAYS void SN_T(toom_spread_loop)(const sn_real *const *v, const int from, const int points, int64_t n, sn_real *z, int64_t zp) {
+SN_INLINE void SN_T(toom_spread_loop)(const sn_real *const *v, const int from, const int points, int64_t n, sn_real *z, int64_t zp) {
     for (int64_t e = 0; e < n; e += SN_VEC) {
         sn_vec a[SN_TOOM_POINTS], b[SN_TOOM_POINTS];
         SN_UNROLL
@@ -101,7 +101,7 @@ SN_ALWAYS void SN_T(toom_spread_loop)(const sn_real *const *v, const int from, c
     }
 }
 /* v[j] = start[j] + gathered; start may be v. */
-SN_ALWAYS void SN_T(toom_gather_loop)(const sn_real *z, int64_t zp, const int points, const bool scaled, int64_t n,
+SN_INLINE void SN_T(toom_gather_loop)(const sn_real *z, int64_t zp, const int points, const bool scaled, int64_t n,
                                       const sn_real *const *start, sn_real *const *v, const int to) {
     for (int64_t e = 0; e < n; e += SN_VEC) {
         sn_vec a[SN_TOOM_POINTS], b[SN_TOOM_POINTS];
@@ -114,7 +114,7 @@ SN_ALWAYS void SN_T(toom_gather_loop)(const sn_real *z, int64_t zp, const int po
     }
 }
 /* Taps to weights at the points, in place: slot j of z holds tap j. */
-SN_ALWAYS void SN_T(toom_weights_loop)(sn_real *z, int64_t zp, const int from, const int points, int64_t n) {
+SN_INLINE void SN_T(toom_weights_loop)(sn_real *z, int64_t zp, const int from, const int points, int64_t n) {
     for (int64_t e = 0; e < n; e += SN_VEC) {
         sn_vec a[SN_TOOM_POINTS], b[SN_TOOM_POINTS];
         SN_UNROLL
