@@ -367,7 +367,7 @@ struct sn_lstm_fwd {
     int64_t gates_row, c_row; /* c_row for c, tc and h */
     void *ws;                 /* lstm_ws(n, units) */
 };
-/* da (n, len, 4H) = gradients of the pre-activations; the op forms dx, dW, dU, db from them. */
+/* da (n, len, 4H) = gradients of the pre-activations; the op forms dx, dW, dU, db from them. da may be gates. */
 struct sn_lstm_bwd {
     int n, units, reverse, last_only;
     struct sn_t3 dy;

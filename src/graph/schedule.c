@@ -215,7 +215,7 @@ static int attribute_item(struct sn_plan *p, const struct sn_node *nd) {
 
 static int backward_items(struct sn_plan *p, struct pending *q, const struct sn_node *nd) {
     const struct sn_place *pl = &p->place[nd->id];
-    if (!input_needs(p, nd) && pl->keep.scratch == 0 && !(nd->op->flags & SN_OP_NO_ROW)) return 0;
+    if (!input_needs(p, nd) && !pl->keep.reverse && !(nd->op->flags & SN_OP_NO_ROW)) return 0;
     for (int k = 0; k < SN_MAX_PHASES && nd->op->backward[k].run; k++) {
         struct sn_item it = pass_item(p, SN_ITEM_BACKWARD, nd, nd->op->backward[k].split, nd->op->backward[k].run);
         if (it.split != SN_SPLIT_SAMPLE) SN_TRY(flush_pending(p, q));

@@ -67,7 +67,10 @@ static void keep(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k)
     if (mode == SN_INFER) return;
     k->inputs = mode == SN_TRAIN;
     k->cache = (size_t)(directions(nd) * cache_layout(nd, mode).total) * sizeof(sn_real);
-    k->scratch = (size_t)directions(nd) * gates_bytes(nd);
+    if (mode == SN_TRAIN)
+        k->reverse = true; /* gradients of the pre-activations take the place of the gates */
+    else
+        k->scratch = (size_t)directions(nd) * gates_bytes(nd);
 }
 
 /* Prepared weights of one direction: W, U and, for the reverse pass, U^T, W^T. */
@@ -178,7 +181,13 @@ static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_
 /* Gradients or multipliers of the pre-activations of direction d. */
 static struct sn_t3 gate_grads(const struct sn_exec *x, const struct sn_node *nd, int r0, int d, const int32_t *len) {
     int64_t row;
-    char *p = (char *)sn_x_scratch(x, nd, r0, &row) + (size_t)d * gates_bytes(nd);
+    char *p;
+    if (sn_x_mode(x) == SN_TRAIN) {
+        const struct layout l = cache_layout(nd, SN_TRAIN);
+        p = (char *)sn_x_cache(x, nd, r0, &row) + (size_t)(d * l.total + l.gates) * sizeof(sn_real);
+    } else {
+        p = (char *)sn_x_scratch(x, nd, r0, &row) + (size_t)d * gates_bytes(nd);
+    }
     int32_t ch = (int32_t)(4 * nd->p[P_UNITS].i);
     return (struct sn_t3){.p = (sn_real *)p, .row = row / (int64_t)sizeof(sn_real), .ld = ch, .ch = ch, .len = len};
 }

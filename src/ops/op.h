@@ -101,6 +101,7 @@ struct sn_keep {
     bool inputs;    /* all input values */
     bool output;    /* the output value */
     size_t cache;   /* private, written forward, alive until the node's reverse pass has ended */
+    bool reverse;   /* the node's reverse pass makes what its weight gradients read: it runs even where no input needs a gradient */
     size_t scratch; /* private, alive during the node's reverse pass only (between its phases) */
 };
 /* Bytes that do not depend on rows: prepared weights (shared by sessions), workspace per worker (max over passes), and `partial`: bytes per
