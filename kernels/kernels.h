@@ -372,7 +372,7 @@ struct sn_lstm_bwd {
     int n, units, reverse, last_only;
     struct sn_t3 dy;
     const void *ut; /* packed (4H,H) */
-    const sn_real *gates, *c, *tc;
+    const sn_real *gates, *c;
     int64_t gates_row, c_row;
     struct sn_t3 da;
     void *ws;

@@ -251,6 +251,7 @@ static int reverse_items(struct sn_plan *p) {
         else
             SN_GO(backward_items(p, &q, nd));
         SN_GO(add_pending(p, &q, i, -1));
+        if (p->items[p->n_items - 1].split == SN_SPLIT_OUTPUT) SN_GO(flush_pending(p, &q)); /* a barrier in any case: frees large inputs */
     }
     rc = flush_pending(p, &q);
 done:

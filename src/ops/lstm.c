@@ -46,7 +46,7 @@ static int64_t out_len(const struct sn_node *nd, int64_t len) {
     return len < 1 ? 0 : nd->p[P_SEQUENCES].i ? len : 1;
 }
 
-/* A row's cache of one direction: [pre 4H (attribute)] [gates 4H] [c H] [tanh c H] [h H], each for all positions. */
+/* A row's cache of one direction: [pre 4H (attribute)] [gates 4H] [c H] [tanh c H (attribute)] [h H], each for all positions. */
 struct layout {
     int64_t pre, gates, c, tc, h, total; /* elements */
 };
@@ -54,7 +54,7 @@ struct layout {
 static struct layout cache_layout(const struct sn_node *nd, enum sn_mode mode) {
     int64_t n = nd->in[0].len * nd->p[P_UNITS].i;
     struct layout l = {.gates = mode == SN_ATTRIBUTE ? 4 * n : 0};
-    l.c = l.gates + 4 * n, l.tc = l.c + n, l.h = l.tc + n;
+    l.c = l.gates + 4 * n, l.tc = l.c + n, l.h = l.tc + (mode == SN_ATTRIBUTE ? n : 0);
     l.total = (l.h + n + SN_LANES - 1) / SN_LANES * SN_LANES;
     return l;
 }
@@ -154,7 +154,8 @@ static struct sn_lstm_fwd forward_args(struct sn_exec *x, const struct sn_node *
     sn_real *cache = (sn_real *)sn_x_cache(x, nd, t->r0, &row) + d * l.total;
     a.xp.row = a.gates_row = a.c_row = row / (int64_t)sizeof(sn_real);
     a.xp.p = cache + l.pre; /* training: the gates overwrite x W + b in place */
-    a.gates = cache + l.gates, a.c = cache + l.c, a.tc = cache + l.tc, a.h = cache + l.h;
+    a.gates = cache + l.gates, a.c = cache + l.c, a.h = cache + l.h;
+    if (mode == SN_ATTRIBUTE) a.tc = cache + l.tc;
     return a;
 }
 
@@ -221,7 +222,6 @@ static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn
                                                         .ut = packed + p.ut,
                                                         .gates = f.gates,
                                                         .c = f.c,
-                                                        .tc = f.tc,
                                                         .gates_row = f.gates_row,
                                                         .c_row = f.c_row,
                                                         .da = da,

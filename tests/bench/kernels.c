@@ -182,7 +182,7 @@ static void bench_lstm(struct bench *b, int rows, int len, int h) {
     struct lstm_pass p = {.fwd = {.n = rows, .units = h, .xp = tx, .u = pu, .y = ty, .ws = ws}}, kept = p;
     kept.fwd.gates = gates, kept.fwd.c = c, kept.fwd.tc = c + cells, kept.fwd.h = c + 2 * cells;
     kept.fwd.gates_row = len * wide, kept.fwd.c_row = (int64_t)len * h;
-    p.bwd = (struct sn_lstm_bwd){.n = rows, .units = h, .dy = ty, .ut = put, .gates = gates, .c = c, .tc = c + cells, .da = tda, .ws = ws};
+    p.bwd = (struct sn_lstm_bwd){.n = rows, .units = h, .dy = ty, .ut = put, .gates = gates, .c = c, .da = tda, .ws = ws};
     p.bwd.gates_row = len * wide, p.bwd.c_row = (int64_t)len * h;
     p.attr =
         (struct sn_lstm_attr){.units = h, .pairs = {rows, self, first}, .my = ty, .ut = put, .pre = xp, .gates = gates, .c = c, .ma = tda};

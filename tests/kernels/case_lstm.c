@@ -166,8 +166,8 @@ static void backward(struct kt *t) {
         kt_keep(t, b.c);
         struct sn_t3 dy = kt_t3_values(t, ROWS, b.units, b.out, i % 2), da = kt_t3(t, ROWS, 4 * b.units, b.len, i % 3 == 0);
         kt_keep(t, dy.p);
-        t->k->lstm_bwd(&(struct sn_lstm_bwd){ROWS, b.units, b.reverse, b.last_only, dy, b.packed_t, b.gates, b.c, b.tc, b.gates_row,
-                                             b.c_row, da, b.ws});
+        t->k->lstm_bwd(
+            &(struct sn_lstm_bwd){ROWS, b.units, b.reverse, b.last_only, dy, b.packed_t, b.gates, b.c, b.gates_row, b.c_row, da, b.ws});
         kt_t3_written(t, &da, ROWS);
         size_t n = (size_t)b.units;
         sn_real *du = kt_values(t, 4 * n * n), *old = kt_reals(t, 4 * n * n);

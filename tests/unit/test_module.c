@@ -176,7 +176,6 @@ static void recur(const struct sn_kernels *k, float *y, float *da, float *du) {
                                       .ut = put,
                                       .gates = gates,
                                       .c = f.c,
-                                      .tc = f.tc,
                                       .gates_row = f.gates_row,
                                       .c_row = f.c_row,
                                       .da = tda,

@@ -115,22 +115,22 @@ static void SN_T(lstm_fwd)(const struct sn_lstm_fwd *a) {
     }
 }
 
-/* The reverse pass of one row's step. gates, c_prev and tc are the kept values; dh, dc come in; da (4H) and the new dc go out. */
+/* The reverse pass of one row's step. gates, c_prev and c are the kept values; dh, dc come in; da (4H) and the new dc go out. */
 struct sn_lstm_back {
-    const sn_real *gates, *c_prev, *tc, *dh, *dy;
+    const sn_real *gates, *c_prev, *c, *dh, *dy;
     sn_real *dc, *da;
 };
 static void SN_T(lstm_cell_bwd)(int64_t n, const struct sn_lstm_back *p) {
-    const sn_real *gates = p->gates, *c_prev = p->c_prev, *tc = p->tc, *dh = p->dh, *dy = p->dy;
+    const sn_real *gates = p->gates, *c_prev = p->c_prev, *c = p->c, *dh = p->dh, *dy = p->dy;
     sn_real *dc = p->dc, *da = p->da;
     SN_INDEPENDENT
     for (int64_t j = 0; j < n; j++) {
         const sn_real i = gates[j], f = gates[n + j], g = gates[2 * n + j], o = gates[3 * n + j], d = dh[j] + dy[j];
-        const sn_real dcj = SN_FMA(d * o, SN_FMA(-tc[j], tc[j], 1), dc[j]);
+        const sn_real tc = sn_m_tanh(c[j]), dcj = SN_FMA(d * o, SN_FMA(-tc, tc, 1), dc[j]);
         da[j] = dcj * g * (i * (1 - i));
         da[n + j] = dcj * c_prev[j] * (f * (1 - f));
         da[2 * n + j] = dcj * i * SN_FMA(-g, g, 1);
-        da[3 * n + j] = d * tc[j] * (o * (1 - o));
+        da[3 * n + j] = d * tc * (o * (1 - o));
         dc[j] = dcj * f;
     }
 }
@@ -205,13 +205,12 @@ static void SN_T(lstm_bwd_row)(const void *args, const sn_real *zeros, int row, 
     const struct sn_lstm_bwd *a = args;
     const int64_t n = a->units;
     p->gates = a->gates + row * a->gates_row + t * 4 * n;
-    p->tc = a->tc + row * a->c_row + t * n;
+    const sn_real *c = a->c + row * a->c_row;
+    p->c = c + t * n;
     p->c_prev = zeros;
     if (before >= 0) {
-        const sn_real *c = a->c + row * a->c_row;
         p->c_prev = c + before * n;
         SN_T(lstm_ahead)(a->gates + row * a->gates_row + before * 4 * n, 4 * n);
-        SN_T(lstm_ahead)(a->tc + row * a->c_row + before * n, n);
         SN_T(lstm_ahead)(c + (2 * before - t) * n, n);
     }
     SN_T(lstm_cell_bwd)(n, p);
