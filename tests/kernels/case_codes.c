@@ -70,7 +70,7 @@ static void gradient(struct kt *t) {
 
 /* Rows longer than a span of the gradient. */
 static void long_rows(struct kt *t) {
-    struct codes_batch b = {.s = {7, 4, 5, 1, 3, 1}};
+    struct codes_batch b = {.s = {7, 4, 5, 1, 3, 1, 1}};
     kt_begin(t, "long rows");
     cb_alphabet(t, &b);
     cb_codes(t, &b, 5000, 1);
