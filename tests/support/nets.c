@@ -82,6 +82,19 @@ const struct net nets[] = {
      "{units: "
      "2, activation: sigmoid}]",
      "binary_crossentropy", 2, 6, 6, true},
+    {"parts", /* differences in two parts go all this way */
+     "[batch_normalization: {name: b}, tanh: {name: t}, conv1d: {filters: 4, kernel_size: 3, padding: same, name: c}, add: {inputs: [c, "
+     "b], "
+     "name: s}, sigmoid: {}, average_pooling1d: {pool_size: 2, strides: 1, name: p}, batch_normalization: {name: q}, tanh: {name: u}, "
+     "concatenate: {inputs: [p, u, q]}, flatten: {}, dropout: {rate: 0.1}, batch_normalization: {}, tanh: {}, dense: {units: 3, "
+     "activation: sigmoid}, dense: {units: 2}]",
+     "mean_squared_error", 2, 9, 9, true},
+    {"parts_begin",
+     "[conv1d: {filters: 4, kernel_size: 3, activation: tanh}, max_pooling1d: {pool_size: 2}, batch_normalization: {}, sigmoid: {}, lstm: "
+     "{units: 3, return_sequences: true, name: l}, tanh: {name: t}, concatenate: {inputs: [t, l]}, sigmoid: {}, softmax: {name: s}, "
+     "global_max_pooling1d: {}, batch_normalization: {}, tanh: {name: v}, global_average_pooling1d: {inputs: [s]}, tanh: {name: w}, "
+     "concatenate: {inputs: [v, w]}, dense: {units: 2, activation: sigmoid}]",
+     "binary_crossentropy", 2, 0, 14, false},
     {0},
 };
 
