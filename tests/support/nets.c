@@ -91,8 +91,8 @@ const struct net nets[] = {
      "mean_squared_error", 2, 9, 9, true},
     {"parts_begin",
      "[conv1d: {filters: 4, kernel_size: 3, activation: tanh}, max_pooling1d: {pool_size: 2}, batch_normalization: {}, sigmoid: {}, lstm: "
-     "{units: 3, return_sequences: true, name: l}, tanh: {name: t}, concatenate: {inputs: [t, l]}, sigmoid: {}, softmax: {name: s}, "
-     "global_max_pooling1d: {}, batch_normalization: {}, tanh: {name: v}, global_average_pooling1d: {inputs: [s]}, tanh: {name: w}, "
+     "{units: 3, return_sequences: true, name: l}, tanh: {name: t}, concatenate: {inputs: [t, l]}, softmax: {name: s}, "
+     "batch_normalization: {}, tanh: {}, global_average_pooling1d: {name: v}, global_average_pooling1d: {inputs: [s]}, tanh: {name: w}, "
      "concatenate: {inputs: [v, w]}, dense: {units: 2, activation: sigmoid}]",
      "binary_crossentropy", 2, 0, 14, false},
     {0},
