@@ -1,6 +1,8 @@
 /* DeepLIFT Reveal-Cancel and the rule `genomics` against hand-derived golden vectors (names as in the specification they were computed
- * for), in float (1e-6 of max(1, value)) and in double (nine digits). */
+ * for), in float (1e-6 of max(1, value)) and in double (nine digits); and against a net worked out unit by unit
+ * (tests/goldens/reveal_cancel.py). */
 #include "attribution/toy.h"
+#include "goldens/reveal_cancel.h"
 
 START_TEST(g0_relu_and_pool) {
     struct toy t;
@@ -123,6 +125,62 @@ START_TEST(g12_genomics) {
 }
 END_TEST
 
+static int scaled(struct toy *t, int input, int *bn) {
+    return *bn = after(t, "batch_normalization", input);
+}
+
+/* The net of reveal_cancel.py. */
+static void unit_net(struct toy *t) {
+    int bn, bn2, c, d, e, y;
+    toy_open(t, 12, 4);
+    c = conv(t, 0, 5, 4, true);
+    int m = after(t, "max_pooling1d", after(t, "relu", scaled(t, c, &bn)));
+    d = conv(t, m, 5, 3, true);
+    set(t, d, "dilation_rate", 2);
+    int s = put(t, "add", 2, (int[]){m, after(t, "tanh", d)}), u = after(t, "sigmoid", s),
+        v = after(t, "relu", put(t, "concatenate", 2, (int[]){u, d})), p = after(t, "average_pooling1d", v);
+    set(t, p, "pool_size", 3);
+    e = dense(t, after(t, "flatten", p), 6);
+    y = dense(t, after(t, "relu", scaled(t, e, &bn2)), 1);
+    finish(t, y);
+    weights(t, c, 0, rc_conv), weights(t, c, 1, rc_conv_bias);
+    weights(t, bn, 0, rc_gamma), weights(t, bn, 1, rc_beta), weights(t, bn, 2, rc_mean), weights(t, bn, 3, rc_var);
+    weights(t, d, 0, rc_dilated), weights(t, d, 1, rc_dilated_bias);
+    weights(t, e, 0, rc_dense), weights(t, e, 1, rc_dense_bias);
+    weights(t, bn2, 0, rc_gamma2), weights(t, bn2, 1, rc_beta2), weights(t, bn2, 2, rc_mean2), weights(t, bn2, 3, rc_var2);
+    weights(t, y, 0, rc_last), weights(t, y, 1, rc_last_bias);
+}
+
+START_TEST(unit_by_unit) {
+    static const struct {
+        const char *what;
+        enum sn_rule rule;
+        bool uniform;
+        const double *f, *m;
+    } rows[] = {{"Reveal-Cancel", SN_RULE_REVEAL_CANCEL, false, rc_base_all_f, rc_base_all},
+                {"genomics", SN_RULE_GENOMICS, false, rc_base_genomics_f, rc_base_genomics},
+                {"Rescale", SN_RULE_RESCALE, false, rc_base_rescale_f, rc_base_rescale},
+                {"uniform, Reveal-Cancel", SN_RULE_REVEAL_CANCEL, true, rc_uniform_all_f, rc_uniform_all},
+                {"uniform, genomics", SN_RULE_GENOMICS, true, rc_uniform_genomics_f, rc_uniform_genomics},
+                {"uniform, Rescale", SN_RULE_RESCALE, true, rc_uniform_rescale_f, rc_uniform_rescale}};
+    struct toy t;
+    struct answer a;
+    double x[48], x0[48];
+    unit_net(&t);
+    one_hot(rc_sequence, x);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        one_hot(rc_reference, x0);
+        for (int k = 0; k < 48 && rows[i].uniform; k++) x0[k] = .25;
+        t.rule = rows[i].rule;
+        explain(&t, x, x0, &a);
+        near_to(rows[i].what, (double)a.f, rows[i].f[0]);
+        near_to(rows[i].what, (double)a.f0, rows[i].f[1]);
+        all_near(rows[i].what, a.m, rows[i].m, 48);
+    }
+    sn_graph_free(t.g);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("reveal-cancel");
     TCase *t = tcase_create("goldens");
@@ -133,6 +191,7 @@ int main(void) {
     tcase_add_test(t, g9_lstm);
     tcase_add_test(t, g11_negative_scale);
     tcase_add_test(t, g12_genomics);
+    tcase_add_test(t, unit_by_unit);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

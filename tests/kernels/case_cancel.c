@@ -137,6 +137,7 @@ static void quotients_in_place(struct kt *t) {
                 }
         t->k->unary_cancel(&(struct sn_unary_cancel){SN_SIGMOID, pairs, x, d, m, y});
         t->k->unary_cancel(&(struct sn_unary_cancel){SN_SIGMOID, pairs, x, d, same, same});
+        written(t, &b, &same, false);
         for (int p = 0; p < KT_ROWS; p++)
             for (int64_t q = 0; q < b.longest; q++) {
                 kt_same(t, kt_at(&y.plus, p, q, 0), kt_at(&same.plus, p, q, 0), (size_t)b.ch * sizeof(sn_real), "positive parts");
