@@ -181,6 +181,33 @@ START_TEST(unit_by_unit) {
 }
 END_TEST
 
+/* A layer that cannot say how it passes differences is refused by name when planning; where nothing asks for parts it is fine. */
+START_TEST(layer_without_rule) {
+    struct sn_op odd = *sn_op_find("average_pooling1d"), none = odd;
+    struct sn_backend backend;
+    struct sn_plan *plan;
+    struct toy t;
+    odd.split = NULL, none.rule = SN_ATTR_NONE;
+    ck_assert_int_eq(sn_backend_cpu(0, "own", &backend), 0);
+    for (int i = 0; i < 6; i++) {
+        const enum sn_rule rule = (enum sn_rule)(i % 3);
+        toy_open(&t, 6, 2);
+        int c = dense(&t, 0, 3), p = sn_graph_add(t.g, i < 3 ? &odd : &none, "odd", &c, 1);
+        finish(&t, dense(&t, after(&t, "flatten", after(&t, "relu", p)), 1));
+        struct sn_plan_options o = {.mode = SN_ATTRIBUTE, .max_len = 6, .max_rows = 2, .max_pairs = 1, .values = true, .rule = rule};
+        const int rc = sn_plan_create(t.g, &backend, &o, &plan);
+        if (i == 0) {
+            ck_assert_int_eq(rc, 0);
+            sn_plan_free(plan);
+        } else {
+            ck_assert_int_eq(rc, SEQNET_ENOTSUP);
+            ck_assert_msg(strstr(seqnet_errmsg(), "layer odd (average_pooling1d)") != NULL, "%s", seqnet_errmsg());
+        }
+        sn_graph_free(t.g);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("reveal-cancel");
     TCase *t = tcase_create("goldens");
@@ -192,6 +219,7 @@ int main(void) {
     tcase_add_test(t, g11_negative_scale);
     tcase_add_test(t, g12_genomics);
     tcase_add_test(t, unit_by_unit);
+    tcase_add_test(t, layer_without_rule);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
