@@ -72,6 +72,7 @@ static bool follow_chain(const struct sn_plan *p, const struct sn_fusion *f, int
     for (int i = 0; i < SN_CHAIN_MAX && f->ops[i]; i++) {
         const struct sn_node *nd = &p->graph->nodes[node];
         if (strcmp(nd->op->name, f->ops[i]) != 0 || !p->place[node].visible || p->place[node].chain >= 0) return false;
+        if (nd->rule == SN_ATTR_REVEAL_CANCEL) return false; /* fusions know Rescale */
         nodes[i] = nd;
         c->node[c->n++] = node;
         bool last = i + 1 == SN_CHAIN_MAX || !f->ops[i + 1];
@@ -257,7 +258,10 @@ static int reverse_items(struct sn_plan *p) {
         if (sn_rule_begins_parts(nd)) SN_GO(graph_item(p, SN_ITEM_COLLAPSE, i));
         if (i == 0 || (pl->alias && (p->o.mode != SN_ATTRIBUTE || sn_rule_shares_parts(p, nd)))) continue;
         if (pl->chain >= 0) {
-            SN_GO(add_pending(p, &q, p->chains[pl->chain].node[0], pl->chain));
+            if (p->o.mode == SN_ATTRIBUTE)
+                SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_ATTRIBUTE, .node = i, .chain = pl->chain, .split = SN_SPLIT_SAMPLE}));
+            else
+                SN_GO(add_pending(p, &q, p->chains[pl->chain].node[0], pl->chain));
             continue;
         }
         if (p->o.mode == SN_ATTRIBUTE)

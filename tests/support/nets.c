@@ -95,6 +95,10 @@ const struct net nets[] = {
      "batch_normalization: {}, tanh: {}, global_average_pooling1d: {name: v}, global_average_pooling1d: {inputs: [s]}, tanh: {name: w}, "
      "concatenate: {inputs: [v, w]}, dense: {units: 2, activation: sigmoid}]",
      "binary_crossentropy", 2, 0, 14, false},
+    {"parts_fused", /* by genomics, parts begin where a fused chain ends */
+     "[conv1d: {filters: 4, kernel_size: 3, activation: relu}, global_max_pooling1d: {name: g}, dense: {units: 4, name: d}, add: {inputs: "
+     "[g, d]}, tanh: {}, dense: {units: 2}]",
+     "mean_squared_error", 2, 0, 12, false},
     {0},
 };
 
