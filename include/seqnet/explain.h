@@ -14,7 +14,8 @@ typedef struct seqnet_explainer seqnet_explainer;
 typedef struct seqnet_explain_options {
     size_t size;
     const char *method;     /**< "deeplift" */
-    const char *rule;       /**< "rescale" */
+    const char *rule;       /**< of deeplift at activations: "rescale" | "reveal-cancel" | "genomics" (reveal-cancel after dense layers,
+                               rescale elsewhere); the last sigmoid or softmax of a probability is always passed by rescale */
     const char *references; /**< "dinucleotide" | "zero" | "uniform" | a FASTA file of references */
     int n_references;       /**< shuffles per sequence, 1.. ; default 20 */
     const char *task;       /**< task or class; NULL = the first */

@@ -32,7 +32,7 @@ void seqnet_explain_defaults_size(seqnet_explain_options *o, size_t size) {
 
 int seqnet_explain_check(const seqnet_explain_options *caller) {
     static const char *const methods[] = {"deeplift", NULL};
-    static const char *const rules[] = {"rescale", NULL};
+    static const char *const rules[] = {"rescale", "reveal-cancel", "genomics", NULL};
     static const char *const targets[] = {"logit", "probability", NULL};
     seqnet_explain_options o;
     seqnet_explain_defaults(&o);

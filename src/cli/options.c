@@ -30,8 +30,7 @@ static const char *const word_weight[] = {"balanced", "none", NULL};
 static const char *const word_strand[] = {"model", "both", "fwd", "rev", NULL}; /* order of enum seqnet_scan_strand */
 static const char *const word_method[] = {"deeplift", NULL};
 static const char *const later_method[] = {"integrated-gradients", "input-x-gradient", "saliency", "ism", NULL};
-static const char *const word_rule[] = {"rescale", NULL};
-static const char *const later_rule[] = {"reveal-cancel", "genomics", NULL};
+static const char *const word_rule[] = {"rescale", "reveal-cancel", "genomics", NULL};
 static const char *const word_target[] = {"logit", "probability", NULL};
 
 #define AT(field) offsetof(struct args, field)
@@ -113,7 +112,8 @@ const struct option options[] = {
     /* ---- explanation ---- */
     {"Explanation", "method", 0, OPT_WORD, EXPLAIN, AT(explain.method), .words = word_method, .later = later_method,
      .help = "of attribution"},
-    {"Explanation", "rule", 0, OPT_WORD, EXPLAIN, AT(explain.rule), .words = word_rule, .later = later_rule, .help = "of deeplift"},
+    {"Explanation", "rule", 0, OPT_WORD, EXPLAIN, AT(explain.rule), .words = word_rule,
+     .help = "of deeplift at activations; genomics: reveal-cancel after dense layers, rescale elsewhere"},
     {"Explanation", "references", 0, OPT_TEXT, EXPLAIN, AT(explain.references), .unit = "dinucleotide|zero|uniform|FILE.fa",
      .help = "what sequences are compared with"},
     {"Explanation", "n-references", 0, OPT_INT, EXPLAIN, AT(explain.n_references), 1, 100000, .help = "shuffles a sequence"},

@@ -1,4 +1,4 @@
-/* Attribution: DeepLIFT Rescale by pairs, averaged over references, strands and models; what is explained is what is predicted. */
+/* Attribution: DeepLIFT by pairs, averaged over references, strands and models; what is explained is what is predicted. */
 #ifndef SN_EXPLAIN_EXPLAIN_H
 #define SN_EXPLAIN_EXPLAIN_H
 

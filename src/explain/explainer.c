@@ -19,6 +19,16 @@ static int check_word(const char *field, const char *got, const char *only) {
     return sn_error(SEQNET_ENOTSUP, "%s '%s': expected %s", field, got, only);
 }
 
+const char *const sn_rule_words[] = {"rescale", "reveal-cancel", "genomics", NULL};
+
+static int choose_rule(struct sn_explainer *e, const char *rule) {
+    int i = 0;
+    while (rule && sn_rule_words[i] && strcmp(rule, sn_rule_words[i]) != 0) i++;
+    if (!sn_rule_words[i]) return sn_error(SEQNET_EINVAL, "rule '%s': expected rescale, reveal-cancel or genomics", rule);
+    e->rule = (enum sn_rule)i;
+    return 0;
+}
+
 /* The head that holds the task, and its place in it. */
 static int choose_task(struct sn_explainer *e, const char *task) {
     const struct sn_model *m = e->models[0];
@@ -99,7 +109,7 @@ static int make_parts(struct sn_explainer *e, struct sn_model *const *models, co
     e->max_memory = o->max_memory > 0 ? (size_t)o->max_memory : DEFAULT_MEMORY;
     SN_TRY(copy_text(o->command, &e->command));
     SN_TRY(check_word("method", o->method, "deeplift"));
-    SN_TRY(check_word("rule", o->rule, "rescale"));
+    SN_TRY(choose_rule(e, o->rule));
     SN_TRY(find_complement(e));
     SN_TRY(choose_task(e, o->task));
     SN_TRY(choose_target(e, o->target));

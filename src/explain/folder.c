@@ -179,7 +179,8 @@ static int write_run(struct folder *f) {
         SN_TRY(write_name(f->run, e->command));
         SN_TRY(sn_outfile_printf(f->run, "\n"));
     }
-    SN_TRY(sn_outfile_printf(f->run, "method\tdeeplift rescale\nreferences\t%s\nseed\t%" PRIu64 "\n", reference_words(e, words), e->seed));
+    SN_TRY(sn_outfile_printf(f->run, "method\tdeeplift %s\nreferences\t%s\nseed\t%" PRIu64 "\n", sn_rule_words[e->rule],
+                             reference_words(e, words), e->seed));
     SN_TRY(sn_outfile_printf(f->run, "task\t%s\ntarget\t%s\n", e->models[0]->tasks[e->first_task + e->task],
                              e->probability ? "probability" : "logit"));
     return sn_outfile_printf(f->run, "sequences\t%" PRId64 "\nworst_residual\t%s\nabove_warning\t%" PRId64 "\n", e->result.sequences,

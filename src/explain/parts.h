@@ -41,6 +41,7 @@ struct sn_explainer {
     int head, first_task, width; /* the explained head: its tasks are [first_task, first_task + width) */
     int task;                    /* within the head */
     bool probability;            /* explain the output, not the logit */
+    enum sn_rule rule;
     size_t max_memory;
     /* the plans, made for a longest sequence */
     int64_t max_len;     /* 0 = none yet */
@@ -69,6 +70,9 @@ int sn_explain_plan(struct sn_explainer *e, int64_t max_len);
 void sn_explain_unplan(struct sn_explainer *e);
 /* The worker's session of a model, made now if need be. */
 int sn_explain_session(struct sn_explainer *e, int worker, int model, struct sn_session **out);
+
+/* ---- rules: words of enum sn_rule, NULL-terminated ---- */
+extern const char *const sn_rule_words[];
 
 /* ---- references ---- */
 int sn_references_choose(struct sn_explainer *e, const char *references, int n);

@@ -54,6 +54,7 @@ static int make_plan(struct sn_explainer *e, int model, int64_t max_len) {
     const struct sn_arch *a = e->models[model]->arch;
     sn_arch_plan_options(a, SN_ATTRIBUTE, max_len, e->max_rows, &o);
     o.max_pairs = e->max_pairs;
+    o.rule = e->rule;
     int rc = sn_plan_create(a->graph, e->rt.backend, &o, &e->plans[model]);
     return rc < 0 ? sn_error_prefix(rc, "%s", sn_explain_label(e->models[model])) : 0;
 }

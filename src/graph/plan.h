@@ -22,6 +22,9 @@ struct sn_backend {
 int sn_backend_cpu(int isa, const char *provider, struct sn_backend *out);
 void sn_backend_close(struct sn_backend *b);
 
+/* How DeepLIFT passes scalar functions: Rescale, Reveal-Cancel, or (genomics) Reveal-Cancel after a dense layer and Rescale elsewhere. */
+enum sn_rule { SN_RULE_RESCALE, SN_RULE_REVEAL_CANCEL, SN_RULE_GENOMICS };
+
 struct sn_plan_options {
     enum sn_mode mode;
     int64_t max_len;     /* longest input row */
@@ -31,6 +34,7 @@ struct sn_plan_options {
     bool var;            /* rows may be shorter than max_len */
     bool values;         /* encode is fed with floats, convolutions run dense */
     bool through_output; /* attribute: seeds are on the heads' outputs, not their logits (target probability) */
+    enum sn_rule rule;   /* attribute */
     bool borrow;         /* train: where tensors are ordinary memory, steps change the parameters where the caller has them */
     bool fuse;           /* SEQNET_FUSE=0 turns fusions off whatever this says */
     const uint8_t *sym;  /* (256) of the alphabet, see struct sn_codes */
