@@ -188,6 +188,8 @@ static int make_parts(struct sn_explainer *e, struct sn_model *const *models, co
         return sn_error(SEQNET_EINTERNAL, "%s: too many letters", e->alphabet->name);
     e->seed = o->seed;
     e->resume = o->resume != 0;
+    e->first_steps = 64;
+    e->most_steps = 1024;
     e->max_memory = o->max_memory > 0 ? (size_t)o->max_memory : DEFAULT_MEMORY;
     SN_TRY(copy_text(o->command, &e->command));
     SN_TRY(find_letters(e));

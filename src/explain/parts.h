@@ -62,6 +62,7 @@ struct sn_explainer {
     enum sn_loss_kind *loss; /* (width) */
     bool probability;        /* explain the output, not the logit */
     bool resume;
+    int first_steps, most_steps; /* of a path: 64 and 1024 */
     size_t max_memory;
     /* the plans, made for a longest sequence */
     int64_t max_len;     /* 0 = none yet */

@@ -9,8 +9,6 @@
 #include "core/mem.h"
 #include "explain/parts.h"
 
-#define FIRST_STEPS 64
-#define MOST_STEPS 1024
 #define CLOSE 1e-3
 
 struct path {
@@ -152,7 +150,7 @@ static int follow(struct path *p, int steps, bool *open) {
     for (int t = 0; t < e->n_tasks; t++) {
         if (p->done[t]) continue;
         double difference = p->value_x[t] - p->value_ref[t];
-        p->done[t] = steps >= MOST_STEPS || fabs(take_path(p, t, steps, true) - difference) <= CLOSE * fmax(1, fabs(difference));
+        p->done[t] = steps >= e->most_steps || fabs(take_path(p, t, steps, true) - difference) <= CLOSE * fmax(1, fabs(difference));
         if (p->done[t])
             take_path(p, t, steps, false);
         else
@@ -183,7 +181,7 @@ static int take_reference(struct path *p, int r, double *expected) {
         p->done[t] = false;
     }
     bool open = true;
-    for (int steps = FIRST_STEPS; open; steps *= 2) SN_TRY(follow(p, steps, &open));
+    for (int steps = e->first_steps; open; steps *= 2) SN_TRY(follow(p, steps, &open));
     return 0;
 }
 
