@@ -27,6 +27,42 @@ static const sn_real *value_at(const struct sn_cone_block *b, int node, const st
     return position >= x->from && position < x->to ? x->p + (position - x->from) * ch : old_of(b, node) + position * ch;
 }
 
+/* ---- rows of channels; the inner loops are of a fixed length, which compilers turn into vectors ---- */
+
+#define STEP 8
+
+static void add_row(sn_real *y, const sn_real *x, sn_real times, int64_t n) {
+    int64_t i = 0;
+    for (; i + STEP <= n; i += STEP)
+        for (int k = 0; k < STEP; k++) y[i + k] += times * x[i + k];
+    for (; i < n; i++) y[i] += times * x[i];
+}
+
+static void take_larger(sn_real *y, const sn_real *x, int64_t n) {
+    int64_t i = 0;
+    for (; i + STEP <= n; i += STEP)
+        for (int k = 0; k < STEP; k++) y[i + k] = x[i + k] > y[i + k] ? x[i + k] : y[i + k];
+    for (; i < n; i++) y[i] = x[i] > y[i] ? x[i] : y[i];
+}
+
+static void add_difference(sn_real *y, const sn_real *x, const sn_real *old, sn_real times, int64_t n) {
+    int64_t i = 0;
+    for (; i + STEP <= n; i += STEP)
+        for (int k = 0; k < STEP; k++) y[i + k] += times * (x[i + k] - old[i + k]);
+    for (; i < n; i++) y[i] += times * (x[i] - old[i]);
+}
+
+/* Differences from the old values; false: none. */
+static bool difference(const sn_real *x, const sn_real *old, int64_t n, sn_real *to) {
+    int64_t i = 0;
+    for (; i + STEP <= n; i += STEP)
+        for (int k = 0; k < STEP; k++) to[i + k] = x[i + k] - old[i + k];
+    for (; i < n; i++) to[i] = x[i] - old[i];
+    bool any = false;
+    for (i = 0; i < n && !any; i++) any = to[i] != 0;
+    return any;
+}
+
 /* ---- where ---- */
 
 /* Positions of this row; of a flattened sequence those of the sequence. */
@@ -72,10 +108,6 @@ static void input(const struct sn_cone_block *b, const struct sn_cone *v) {
 
 /* ---- products ---- */
 
-static void add_row(sn_real *y, const sn_real *x, sn_real times, int64_t n) {
-    for (int64_t i = 0; i < n; i++) y[i] += times * x[i];
-}
-
 /* The first convolution: a tap's weights of the new letter take the place of the old one's. */
 static void codes(const struct sn_cone_block *b, const struct sn_cone *v) {
     const struct sn_model *model = b->c->model;
@@ -96,16 +128,6 @@ static void codes(const struct sn_cone_block *b, const struct sn_cone *v) {
     }
 }
 
-/* Differences of a mutant's changed positions from the old values, to `to`; false: none. */
-static bool difference(const sn_real *x, const sn_real *old, int64_t n, sn_real *to) {
-    bool any = false;
-    for (int64_t i = 0; i < n; i++) {
-        to[i] = x[i] - old[i];
-        any |= to[i] != 0;
-    }
-    return any;
-}
-
 /* Positions that did change, one row each; where they belong. */
 static int64_t collect(const struct sn_cone_block *b, const struct sn_cone *v) {
     int in = v->nd->inputs[0];
@@ -122,11 +144,27 @@ static int64_t collect(const struct sn_cone_block *b, const struct sn_cone *v) {
     return rows;
 }
 
+/* Adds a changed position's products, (taps, ch) with the last tap first, to the positions that look at it. */
+static void scatter(const struct sn_cone_block *b, const struct sn_cone *v, const struct part *y, int64_t position, const sn_real *x) {
+    bool window = v->geo.kind == SN_GEO_WINDOW;
+    int64_t taps = window ? v->geo.size : 1, ch = v->ch;
+    if (!window || (v->geo.stride == 1 && v->geo.dilation == 1)) {
+        int64_t first = window ? position + v->geo.pad_left - (taps - 1) : position;
+        int64_t s = first < y->from ? y->from : first, t = first + taps < y->to ? first + taps : y->to;
+        if (s < t)
+            b->k->accumulate(&(struct sn_accumulate){.dst = y->p + (s - y->from) * ch, .src = x + (s - first) * ch, .n = (t - s) * ch});
+        return;
+    }
+    for (int64_t t = 0; t < taps; t++) {
+        int64_t at = position + v->geo.pad_left - t * v->geo.dilation, q = at / v->geo.stride;
+        if (at < 0 || at % v->geo.stride || q < y->from || q >= y->to) continue;
+        b->k->accumulate(&(struct sn_accumulate){.dst = y->p + (q - y->from) * ch, .src = x + (taps - 1 - t) * ch, .n = ch});
+    }
+}
+
 /* A convolution: the difference of each changed position times the weights of every tap, added where that tap looks at it. */
 static void product(const struct sn_cone_block *b, const struct sn_cone *v) {
-    bool window = v->geo.kind == SN_GEO_WINDOW;
-    int64_t taps = window ? v->geo.size : 1, pad = window ? v->geo.pad_left : 0, cin = v->nd->in[0].ch, n = taps * v->ch;
-    int stride = window ? v->geo.stride : 1, dilation = window ? v->geo.dilation : 1;
+    int64_t cin = v->nd->in[0].ch, n = (v->geo.kind == SN_GEO_WINDOW ? v->geo.size : 1) * v->ch;
     copy_old(b, v);
     int64_t rows = collect(b, v);
     if (rows == 0) return;
@@ -142,11 +180,7 @@ static void product(const struct sn_cone_block *b, const struct sn_cone *v) {
                                  .ws = b->ws});
     for (int64_t r = 0; r < rows; r++) {
         struct part y = part_of(b, v->nd->id, b->where[2 * r]);
-        for (int64_t t = 0; t < taps; t++) {
-            int64_t at = b->where[2 * r + 1] + pad - t * dilation;
-            if (at < 0 || at % stride || at / stride < y.from || at / stride >= y.to) continue;
-            add_row(y.p + (at / stride - y.from) * v->ch, b->product + r * n + t * v->ch, 1, v->ch);
-        }
+        scatter(b, v, &y, b->where[2 * r + 1], b->product + r * n);
     }
 }
 
@@ -183,10 +217,6 @@ static void flat(const struct sn_cone_block *b, const struct sn_cone *v) {
 
 /* ---- pools ---- */
 
-static void take_larger(sn_real *y, const sn_real *x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) y[i] = x[i] > y[i] ? x[i] : y[i];
-}
-
 static void max_pool(const struct sn_cone_block *b, const struct sn_cone *v) {
     int in = v->nd->inputs[0];
     int64_t len = b->len[in];
@@ -201,10 +231,6 @@ static void max_pool(const struct sn_cone_block *b, const struct sn_cone *v) {
             for (int64_t p = s + 1; p < t; p++) take_larger(to, value_at(b, in, &x, p), v->ch);
         }
     }
-}
-
-static void add_difference(sn_real *y, const sn_real *x, const sn_real *old, sn_real times, int64_t n) {
-    for (int64_t i = 0; i < n; i++) y[i] += times * (x[i] - old[i]);
 }
 
 static void mean_pool(const struct sn_cone_block *b, const struct sn_cone *v) {

@@ -186,7 +186,8 @@ static void place_values(struct sn_cones *c) {
     }
 }
 
-/* Kernel (taps, cin, cout) -> (cin, taps x cout), packed. */
+/* Kernel (taps, cin, cout) -> (cin, taps x cout) with the last tap first, packed: what a position adds to its neighbours, from left to
+ * right. */
 static int pack_products(const struct sn_kernels *k, struct sn_cones *c) {
     for (int i = 1; i <= c->frontier; i++) {
         struct sn_cone *v = &c->v[i];
@@ -196,7 +197,8 @@ static int pack_products(const struct sn_kernels *k, struct sn_cones *c) {
         sn_real *turned = sn_calloc((size_t)(taps * cin * cout), sizeof *turned);
         v->packed = sn_aligned_alloc(k->gemm_pack_bytes(cin, taps * cout));
         for (int64_t t = 0; t < taps && turned && v->packed; t++)
-            for (int64_t x = 0; x < cin; x++) memcpy(turned + (x * taps + t) * cout, w + (t * cin + x) * cout, (size_t)cout * sizeof *w);
+            for (int64_t x = 0; x < cin; x++)
+                memcpy(turned + (x * taps + taps - 1 - t) * cout, w + (t * cin + x) * cout, (size_t)cout * sizeof *w);
         if (turned && v->packed)
             k->gemm_pack(&(struct sn_gemm_pack){.n = taps * cout, .k = cin, .b = turned, .b_rs = taps * cout, .b_cs = 1, .dst = v->packed});
         bool ok = turned && v->packed;
