@@ -42,6 +42,7 @@ int seqnet_explain_check(const seqnet_explain_options *caller) {
     SN_TRY(sn_check_word("target", o.target, targets));
     SN_TRY(sn_check_int("n_references", o.n_references, 1, 100000));
     SN_TRY(sn_check_int("max_memory", o.max_memory, 1 << 20, INT64_MAX));
+    SN_TRY(sn_check_int("resume", o.resume, 0, 1));
     return sn_check_int("n_logos", o.n_logos, 0, 100000);
 }
 

@@ -199,6 +199,7 @@ struct job {
     struct sn_explain_worker *scratch;
     struct sn_mutants *w;
     int at; /* the sequence */
+    int worker;
     int64_t row, left;
     int n; /* mutants of the block */
 };
@@ -302,6 +303,7 @@ static int run_block(const struct job *j) {
     struct sn_explainer *e = j->e;
     struct sn_mutants *w = j->w;
     int64_t width = e->width, block = block_rows(e);
+    if (j->worker == 0) SN_TRY(sn_check_cancel(e->rt.sink));
     memset(w->z, 0, (size_t)(j->n * width) * sizeof *w->z);
     for (int m = 0; m < e->n_models; m++) {
         int strands = sn_explain_strands(e->models[m]) ? 2 : 1, most = e->cones[m]->rows;
@@ -373,7 +375,7 @@ static int run_sequence(struct job *j) {
 int sn_mutants_run(const struct sn_explain_run *run, int x, int worker) {
     struct sn_explainer *e = run->e;
     struct sn_explain_worker *w = &e->workers[worker];
-    struct job j = {.run = run, .e = e, .scratch = w, .at = x};
+    struct job j = {.run = run, .e = e, .scratch = w, .at = x, .worker = worker};
     SN_TRY(sn_explain_scratch(e, w));
     if (!w->mutants) {
         int rc = make_mutants(e, &w->mutants);

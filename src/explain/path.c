@@ -17,6 +17,7 @@ struct path {
     struct sn_explain_worker *w;
     struct sn_session **sessions; /* (n_models) */
     int at;                       /* the sequence */
+    int worker;
     int64_t row, left;
     const uint8_t *x, *x0; /* rows of codes */
     /* points of the last forward pass */
@@ -141,6 +142,7 @@ static int follow(struct path *p, int steps, bool *open) {
     for (int t = 0; t < e->n_tasks; t++)
         if (!p->done[t]) memset(p->w->part + t * row_floats(p), 0, (size_t)row_floats(p) * sizeof *p->w->part);
     for (int s = 0; s < steps; s += p->points) {
+        if (p->worker == 0) SN_TRY(sn_check_cancel(e->rt.sink));
         p->points = steps - s < e->max_refs ? steps - s : e->max_refs;
         SN_TRY(forward(p, (s + 0.5) * p->step));
         for (int t = 0; t < e->n_tasks; t++)
@@ -207,7 +209,7 @@ static int run_sequence(struct path *p, double *expected) {
 int sn_path_run(const struct sn_explain_run *run, int x, int worker) {
     struct sn_explainer *e = run->e;
     size_t tasks = (size_t)e->n_tasks;
-    struct path p = {.run = run, .e = e, .at = x};
+    struct path p = {.run = run, .e = e, .at = x, .worker = worker};
     double *v = sn_calloc(3 * tasks, sizeof *v);
     int rc = 0;
     p.done = sn_calloc(tasks, sizeof *p.done);

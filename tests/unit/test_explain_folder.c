@@ -124,22 +124,37 @@ START_TEST(folder_per_task) {
 }
 END_TEST
 
-static int calls, most_calls;
+/* Whole records of one task in the file. */
+static int64_t records(const char *path, const struct sn_dataset *d) {
+    struct stat st;
+    int64_t at = 64, n = 0;
+    if (stat(path, &st) != 0) return 0;
+    while (n < d->n && (at += 36 + 32 * sn_dataset_len(d, n)) <= st.st_size) n++;
+    return n;
+}
+
+static struct {
+    char work[1000];
+    const struct sn_dataset *d;
+    int64_t n;
+} stop;
 
 static bool stop_later(void *self) {
     (void)self;
-    return ++calls > most_calls;
+    return records(stop.work, stop.d) >= stop.n;
 }
 
-static int run_until(int n, struct sn_model *m, const seqnet_explain_options *o, const struct sn_dataset *d, const char *folder) {
-    calls = 0, most_calls = n;
+/* Stops when n sequences or more are done. */
+static int run_until(int64_t n, struct sn_model *m, const seqnet_explain_options *o, const struct sn_dataset *d, const char *folder) {
+    snprintf(stop.work, sizeof stop.work, "%s/explain.work", folder);
+    stop.d = d, stop.n = n;
     net_sink.cancel = stop_later;
     int rc = run(m, o, d, folder, NULL);
     net_sink.cancel = NULL;
     return rc;
 }
 
-/* Stopped again and again, at every point where that is possible, and gone on with: the same bytes. */
+/* Stopped again and again and gone on with: the same bytes. */
 START_TEST(goes_on) {
     static const char *const methods[] = {"deeplift", "integrated-gradients", "ism"};
     struct sn_model *m = model(1, 2);
@@ -153,9 +168,9 @@ START_TEST(goes_on) {
     o.n_references = 20;
     ck_ok(run(m, &o, d, whole, NULL));
     o.resume = 1;
-    for (int n = 2; (rc = run_until(n, m, &o, d, parts)) == SEQNET_ECANCELED; n = 2 + stops / 8) {
+    for (int64_t n = 1; (rc = run_until(n, m, &o, d, parts)) == SEQNET_ECANCELED; n = records(stop.work, d) + 1) {
         for (int i = 0; i < FILES; i++) ck_assert(!exists(in(parts, files[i])));
-        ck_assert_int_lt(++stops, 200);
+        ck_assert_int_lt(++stops, N);
     }
     ck_ok(rc);
     ck_assert_int_ge(stops, 2);
@@ -185,15 +200,6 @@ static void flip(const char *path, long at) {
     fclose(f);
 }
 
-/* Whole records of one task in the file. */
-static int64_t records(const char *path, const struct sn_dataset *d) {
-    struct stat st;
-    int64_t at = 64, n = 0;
-    ck_assert_int_eq(stat(path, &st), 0);
-    while (n < d->n && (at += 36 + 32 * sn_dataset_len(d, n)) <= st.st_size) n++;
-    return n;
-}
-
 static int64_t done_after(struct sn_model *m, const seqnet_explain_options *o, const struct sn_dataset *d, const char *folder) {
     int64_t resumed;
     ck_ok(run(m, o, d, folder, &resumed));
@@ -207,7 +213,7 @@ START_TEST(refuses_to_go_on) {
     char folder[700], work[900];
     snprintf(folder, sizeof folder, "%s", temp_path("f"));
     snprintf(work, sizeof work, "%s/explain.work", folder);
-    ck_assert_int_eq(run_until(4, m, &o, d, folder), SEQNET_ECANCELED);
+    ck_assert_int_eq(run_until(1, m, &o, d, folder), SEQNET_ECANCELED);
     ck_assert(exists(work));
     ck_error(run(m, &o, d, folder, NULL), SEQNET_EINVAL, "go on with --resume");
     o.resume = 1;
@@ -250,7 +256,7 @@ START_TEST(drops_what_is_broken) {
     ck_ok(run(m, &o, d, whole, NULL));
     o.resume = 1;
     for (int k = 0; k < 4; k++) {
-        ck_assert_int_eq(run_until(9, m, &o, d, folder), SEQNET_ECANCELED); /* two blocks or more are done */
+        ck_assert_int_eq(run_until(2, m, &o, d, folder), SEQNET_ECANCELED);
         int64_t all = records(work, d);
         ck_assert(all >= 2 && all < N);
         if (k == 1) cut(work, 5);
