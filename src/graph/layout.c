@@ -135,6 +135,11 @@ static int place_input_gradient(struct sn_plan *p, const struct sn_node *nd, int
     return 0;
 }
 
+/* Of the input of a chain that begins with this node. */
+static int place_chain_multipliers(struct sn_plan *p, int node) {
+    return new_buffer(p, shape_bytes(&p->graph->nodes[node].in[0]), true, &p->place[node].grad_in[0]);
+}
+
 static int place_gradients(struct sn_plan *p) {
     bool pairs = p->o.mode == SN_ATTRIBUTE;
     for (int h = 0; h < p->graph->n_heads; h++)
@@ -147,6 +152,7 @@ static int place_gradients(struct sn_plan *p) {
         SN_TRY(place_output_gradient(p, i));
         for (int k = 0; k < nd->n_inputs && pl->chain < 0; k++)
             if (p->place[nd->inputs[k]].active) SN_TRY(place_input_gradient(p, nd, k));
+        if (pl->chain >= 0 && p->o.mode == SN_ATTRIBUTE) SN_TRY(place_chain_multipliers(p, p->chains[pl->chain].node[0]));
     }
     return 0;
 }
@@ -173,7 +179,7 @@ static void touch_item(struct sn_plan *p, int i) {
     if (forward) return;
     touch_at(p, pl->scratch, it->stage, i);
     touch_at(p, pl->grad_out, it->stage, i);
-    for (int k = 0; k < nd->n_inputs && it->kind != SN_ITEM_WEIGHT && it->chain < 0; k++) touch_at(p, pl->grad_in[k], it->stage, i);
+    for (int k = 0; k < nd->n_inputs && it->kind != SN_ITEM_WEIGHT; k++) touch_at(p, p->place[first].grad_in[k], it->stage, i);
 }
 
 static void find_lifetimes(struct sn_plan *p) {

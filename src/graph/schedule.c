@@ -243,7 +243,10 @@ static int reverse_items(struct sn_plan *p) {
         if (needs_sum(p, i)) SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_SUM, .node = i, .chain = -1, .split = SN_SPLIT_SAMPLE}));
         if (i == 0 || pl->alias) continue;
         if (pl->chain >= 0) {
-            SN_GO(add_pending(p, &q, p->chains[pl->chain].node[0], pl->chain));
+            if (p->o.mode == SN_ATTRIBUTE)
+                SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_ATTRIBUTE, .node = i, .chain = pl->chain, .split = SN_SPLIT_SAMPLE}));
+            else
+                SN_GO(add_pending(p, &q, p->chains[pl->chain].node[0], pl->chain));
             continue;
         }
         if (p->o.mode == SN_ATTRIBUTE)

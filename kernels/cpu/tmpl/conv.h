@@ -6,6 +6,9 @@
  * Data gradient: for stride 1 the forward convolution of dy with the transposed weights; else, and where its products were narrow, dy W^T
  * gives each position of dy its window's worth of dx, windows are added with q ascending. Filter gradient: tap by tap, the inputs that a
  * tap reads times dy; with few channels all taps at once. */
+#ifndef SN_KERNELS_CONV_H
+#define SN_KERNELS_CONV_H
+
 #include "cpu/tmpl/common.h"
 #include "cpu/tmpl/toom.h"
 
@@ -263,3 +266,5 @@ static void SN_T(fill_conv)(struct sn_kernels *k) {
     k->conv_bwd_data = SN_T(conv_bwd_data);
     k->conv_bwd_filter = SN_T(conv_bwd_filter);
 }
+
+#endif

@@ -5,6 +5,9 @@
  * of chunk c are those of chunk 0, some entries further. The inputs of a block are transformed once for all chunks. Where a chunk is
  * shorter than a tile (step 2) chunks begin in the middle of a tile, too, and there are two sets of transformed inputs. Blocks do not
  * touch the operations of an output; they are blocks of the sum of a filter gradient, and depend on the shape and the lines only. */
+#ifndef SN_KERNELS_TOOM_H
+#define SN_KERNELS_TOOM_H
+
 #include "cpu/tmpl/toom_points.h"
 
 #define SN_TOOM_TILES 96            /* entries of a block of outputs */
@@ -280,3 +283,5 @@ static void SN_T(toom_prepare)(const struct sn_conv *s, const struct sn_toom *t,
         SN_T(toom_weights)(t, dst, point, n);
     }
 }
+
+#endif

@@ -7,6 +7,9 @@
  * and y = V_m^T ((g . V_r w) . P x), g[p] = 1 / prod_{q != p} (p - q). Points come as pairs +-p, so that even and odd powers are summed
  * once. With 7 points every row of P but that of 1/2 has the factor (x - 1/2), which is taken first. Every operation is written out: the
  * same bits on any ISA with FMA. */
+#ifndef SN_KERNELS_TOOM_POINTS_H
+#define SN_KERNELS_TOOM_POINTS_H
+
 #include "conv_rule.h"
 #include "cpu/tmpl/common.h"
 
@@ -173,3 +176,5 @@ static void SN_T(toom_weights)(const struct sn_toom *t, sn_real *z, int64_t zp, 
     else
         SN_T(toom_weights_loop)(z, zp, 5, 8, n);
 }
+
+#endif
