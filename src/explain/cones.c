@@ -7,7 +7,8 @@
 #include "core/error.h"
 #include "core/mem.h"
 
-#define BLOCK_BYTES (1 << 20) /* of a block's values: they stay in the second-level cache */
+#define BLOCK_BYTES (1 << 20) /* of a block's values */
+#define MOST_BYTES (32 << 20) /* where weights are large */
 #define BLOCK_ROWS 96
 
 /* ---- what each layer is ---- */
@@ -250,7 +251,7 @@ static int copy_params(struct sn_cones *c, const struct sn_graph *g, const int *
     return 0;
 }
 
-int sn_cones_plan(const struct sn_explainer *e, struct sn_cones *c, int rows) {
+int sn_cones_plan(const struct sn_explainer *e, struct sn_cones *c, int batch) {
     const struct sn_cone *f = &c->v[c->frontier];
     struct sn_graph *g = NULL;
     int rc = 0, n = c->g->n_nodes;
@@ -266,7 +267,7 @@ int sn_cones_plan(const struct sn_explainer *e, struct sn_cones *c, int rows) {
     c->rest = NULL;
     SN_GO(copy_params(c, g, map));
     struct sn_plan_options o;
-    sn_arch_plan_options(c->model->arch, SN_INFER, e->max_len, rows, &o);
+    sn_arch_plan_options(c->model->arch, SN_INFER, e->max_len, batch, &o);
     o.max_len = f->vector ? 1 : f->len;
     o.var = !f->vector && f->nd->out.var;
     o.values = true;
@@ -274,7 +275,7 @@ int sn_cones_plan(const struct sn_explainer *e, struct sn_cones *c, int rows) {
     o.lut = NULL;
     SN_GO(sn_plan_create(g, e->rt.backend, &o, &c->rest));
     SN_GO(sn_plan_set_params(c->rest, c->rest_params));
-    c->rows = rows;
+    c->batch = batch;
 done:
     sn_graph_free(g);
     free(map);
@@ -283,6 +284,15 @@ done:
 }
 
 /* ---- all of it ---- */
+
+/* A block's values stay in the second-level cache, unless weights do not: then they are the larger part, and read once for a block. */
+static int64_t block_bytes(const struct sn_explainer *e, const struct sn_cones *c) {
+    int64_t weights = 0, most = e->max_memory < MOST_BYTES ? (int64_t)e->max_memory : MOST_BYTES;
+    for (int i = 1; i <= c->frontier; i++)
+        if (c->v[i].used && (c->v[i].kind == SN_CONE_PRODUCT || c->v[i].kind == SN_CONE_FLAT))
+            weights = largest(weights, sn_weight_count(&c->v[i].nd->weights[0]) * (int64_t)sizeof(sn_real));
+    return largest(BLOCK_BYTES, weights < most ? weights : most);
+}
 
 int sn_cones_create(const struct sn_explainer *e, const struct sn_model *m, const struct sn_graph *g, struct sn_cones **out) {
     struct sn_cones *c = sn_calloc(1, sizeof *c);
@@ -299,7 +309,8 @@ int sn_cones_create(const struct sn_explainer *e, const struct sn_model *m, cons
     SN_GO(find_widths(c));
     place_values(c);
     SN_GO(pack_products(&e->rt.backend->kernels, c));
-    int64_t bytes = (c->mutant_floats + c->product_in + c->product_out) * (int64_t)sizeof(sn_real), rows = BLOCK_BYTES / (bytes + 1);
+    int64_t bytes = (c->mutant_floats + c->product_in + c->product_out) * (int64_t)sizeof(sn_real), most = block_bytes(e, c),
+            rows = most / (bytes + 1);
     c->rows = rows < 1 ? 1 : rows > BLOCK_ROWS ? BLOCK_ROWS : (int)rows;
 done:
     free(scratch);

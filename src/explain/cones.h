@@ -47,16 +47,17 @@ struct sn_cones {
     int frontier;             /* 0: everything in full */
     struct sn_plan *rest;     /* behind the frontier; NULL when that is 0 */
     sn_real *rest_params;
-    int rows; /* mutants of a block */
+    int rows;  /* mutants whose cones are computed together */
+    int batch; /* mutants that run through the rest, or in full, together */
     int64_t mutant_floats, strand_floats;
     int64_t product_rows, product_in,
         product_out; /* of a mutant: changed positions of a product's input, floats of these, of the products */
 };
 
-/* The model's graph as planned in `plan`, and blocks of up to `rows` mutants. */
+/* Of the model's graph as planned with all activations kept. */
 int sn_cones_create(const struct sn_explainer *e, const struct sn_model *m, const struct sn_graph *g, struct sn_cones **out);
-/* Blocks of `rows` mutants: makes the plan of the rest. */
-int sn_cones_plan(const struct sn_explainer *e, struct sn_cones *c, int rows);
+/* Makes the plan of the rest for so many mutants at a time. */
+int sn_cones_plan(const struct sn_explainer *e, struct sn_cones *c, int batch);
 void sn_cones_free(struct sn_cones *c);
 /* Positions [*from, *to) of a layer that reads [s, t) of its input and has len positions; none: *from == *to. */
 void sn_cone_reach(const struct sn_cone *c, int64_t s, int64_t t, int64_t len, int64_t *from, int64_t *to);

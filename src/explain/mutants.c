@@ -6,8 +6,10 @@
 #include "core/mem.h"
 #include "explain/cones.h"
 
-#define FULL_ROWS 32                  /* mutants that run through the whole network at a time, */
-#define FULL_BYTES ((size_t)32 << 20) /* as long as their activations are not larger */
+#define BATCH 64      /* mutants that run through the rest, or the whole network, at a time, */
+#define BATCH_BIG 256 /* more where so many bytes of weights are to be read, */
+#define BIG_WEIGHTS ((size_t)8 << 20)
+#define BATCH_BYTES ((size_t)32 << 20) /* as long as their activations are not larger */
 
 /* One worker's memory. */
 struct sn_mutants {
@@ -29,38 +31,46 @@ struct sn_mutants {
 static int block_rows(const struct sn_explainer *e) {
     int most = 1;
     for (int m = 0; m < e->n_models; m++)
-        if (e->cones[m]->rows > most) most = e->cones[m]->rows;
+        if (e->cones[m]->batch > most) most = e->cones[m]->batch;
     return most;
 }
 
 /* ---- planning ---- */
 
+static size_t batch_bytes(const struct sn_explainer *e) {
+    return e->max_memory < BATCH_BYTES ? e->max_memory : BATCH_BYTES;
+}
+
+static int first_batch(size_t weights) {
+    return weights > BIG_WEIGHTS ? BATCH_BIG : BATCH;
+}
+
 /* Whole mutants: as many as keep the activations small. */
 static int plan_full(struct sn_explainer *e, int model, int64_t max_len) {
     const struct sn_arch *a = e->models[model]->arch;
-    size_t most = e->max_memory < FULL_BYTES ? e->max_memory : FULL_BYTES;
-    for (int rows = FULL_ROWS;; rows /= 2) {
+    for (int batch = first_batch((size_t)a->graph->n_params * sizeof(sn_real));; batch /= 2) {
         struct sn_plan_options o;
         struct sn_plan_memory memory;
         sn_plan_free(e->plans[model]);
         e->plans[model] = NULL;
-        sn_arch_plan_options(a, SN_INFER, max_len, rows, &o);
+        sn_arch_plan_options(a, SN_INFER, max_len, batch, &o);
         SN_TRY(sn_plan_create(a->graph, e->rt.backend, &o, &e->plans[model]));
         sn_plan_memory(e->plans[model], &memory);
-        e->cones[model]->rows = rows;
+        e->cones[model]->batch = batch;
         e->cones[model]->g = sn_plan_graph(e->plans[model]);
-        if (memory.activations <= most || rows == 1) return 0;
+        if (memory.activations <= batch_bytes(e) || batch == 1) return 0;
     }
 }
 
-/* Blocks that fit into the memory, and the plan of the rest with as many rows. */
-static int plan_cones(const struct sn_explainer *e, struct sn_cones *c) {
-    for (int rows = c->rows;; rows /= 2) {
+/* The rest for as many mutants as keep its activations small. */
+static int plan_rest(const struct sn_explainer *e, struct sn_cones *c) {
+    SN_TRY(sn_cones_plan(e, c, 1));
+    size_t weights = (size_t)sn_plan_graph(c->rest)->n_params * sizeof(sn_real);
+    for (int batch = first_batch(weights);; batch /= 2) {
         struct sn_plan_memory memory;
-        SN_TRY(sn_cones_plan(e, c, rows));
+        SN_TRY(sn_cones_plan(e, c, batch));
         sn_plan_memory(c->rest, &memory);
-        size_t most = e->max_memory < FULL_BYTES ? e->max_memory : FULL_BYTES;
-        if (memory.activations <= most || rows == 1) return 0;
+        if (memory.activations <= batch_bytes(e) || batch == 1) return 0;
     }
 }
 
@@ -71,7 +81,7 @@ static int plan_model(struct sn_explainer *e, int model, int64_t max_len) {
     o.keep_all = true;
     SN_TRY(sn_plan_create(m->arch->graph, e->rt.backend, &o, &e->plans[model]));
     SN_TRY(sn_cones_create(e, m, sn_plan_graph(e->plans[model]), &e->cones[model]));
-    return e->cones[model]->frontier > 0 ? plan_cones(e, e->cones[model]) : plan_full(e, model, max_len);
+    return e->cones[model]->frontier > 0 ? plan_rest(e, e->cones[model]) : plan_full(e, model, max_len);
 }
 
 int sn_mutants_plan(struct sn_explainer *e, int64_t max_len) {
@@ -122,16 +132,17 @@ static int make_model(const struct sn_explainer *e, struct sn_mutants *w, int m)
 }
 
 static int make_mutants(struct sn_explainer *e, struct sn_mutants **out) {
-    size_t n = (size_t)block_rows(e), len = (size_t)e->max_len, models = (size_t)e->n_models, nodes = (size_t)most_nodes(e),
+    size_t rows = 1, n = (size_t)block_rows(e), len = (size_t)e->max_len, models = (size_t)e->n_models, nodes = (size_t)most_nodes(e),
            width = (size_t)e->width;
     int64_t values = 0, delta = 0, product = 0, where = 0, frontier = 0;
     for (int m = 0; m < e->n_models; m++) {
         const struct sn_cones *c = e->cones[m];
+        if ((size_t)c->rows > rows) rows = (size_t)c->rows;
         values = larger(values, c->mutant_floats * c->rows);
         delta = larger(delta, c->product_in * c->rows);
         product = larger(product, c->product_out * c->rows);
         where = larger(where, c->product_rows * c->rows);
-        frontier = larger(frontier, c->frontier ? frontier_floats(c) * c->rows : 0);
+        frontier = larger(frontier, c->frontier ? frontier_floats(c) * c->batch : 0);
     }
     struct sn_mutants *w = sn_calloc(1, sizeof *w);
     *out = w;
@@ -143,7 +154,7 @@ static int make_mutants(struct sn_explainer *e, struct sn_mutants **out) {
     w->delta = sn_calloc((size_t)delta, sizeof *w->delta);
     w->product = sn_calloc((size_t)product, sizeof *w->product);
     w->frontier = sn_calloc((size_t)frontier, sizeof *w->frontier);
-    w->from = sn_calloc(nodes * n * 2 + n, sizeof *w->from);
+    w->from = sn_calloc(nodes * rows * 2 + rows, sizeof *w->from);
     w->where = sn_calloc((size_t)where * 2, sizeof *w->where);
     w->codes = sn_calloc(n + 2, len);
     w->len = sn_calloc(n, sizeof *w->len);
@@ -154,8 +165,8 @@ static int make_mutants(struct sn_explainer *e, struct sn_mutants **out) {
     if (!w->sessions || !w->rest || !w->activation || !w->values || !w->delta || !w->product || !w->frontier || !w->from || !w->where ||
         !w->codes || !w->len || !w->layer_len || !w->position || !w->logits || !w->ws)
         return SEQNET_ENOMEM;
-    w->to = w->from + nodes * n;
-    w->size = w->to + nodes * n;
+    w->to = w->from + nodes * rows;
+    w->size = w->to + nodes * rows;
     w->row = w->codes + n * len;
     w->channel = w->position + n;
     w->other_position = w->channel + n;
@@ -278,9 +289,6 @@ static int run_mutants(const struct job *j, int m, int strand, int i0, int n, do
     }
     struct sn_cone_block b = {.c = c,
                               .k = &e->rt.backend->kernels,
-                              .n = n,
-                              .position = position,
-                              .channel = channel,
                               .letter = e->letter,
                               .codes = strand_of(j, strand),
                               .len = layer_len(j, m),
@@ -293,7 +301,12 @@ static int run_mutants(const struct job *j, int m, int strand, int i0, int n, do
                               .product = w->product,
                               .where = w->where,
                               .ws = w->ws};
-    sn_cone_run(&b, w->frontier, frontier_floats(c));
+    for (int i = 0; i < n; i += b.n) {
+        b.n = n - i < c->rows ? n - i : c->rows;
+        b.position = position + i;
+        b.channel = channel + i;
+        sn_cone_run(&b, w->frontier + i * frontier_floats(c), frontier_floats(c));
+    }
     return run_rest(j, m, n, out);
 }
 
@@ -306,7 +319,7 @@ static int run_block(const struct job *j) {
     if (j->worker == 0) SN_TRY(sn_check_cancel(e->rt.sink));
     memset(w->z, 0, (size_t)(j->n * width) * sizeof *w->z);
     for (int m = 0; m < e->n_models; m++) {
-        int strands = sn_explain_strands(e->models[m]) ? 2 : 1, most = e->cones[m]->rows;
+        int strands = sn_explain_strands(e->models[m]) ? 2 : 1, most = e->cones[m]->batch;
         for (int s = 0; s < strands; s++)
             for (int i = 0; i < j->n; i += most)
                 SN_TRY(run_mutants(j, m, s, i, j->n - i < most ? j->n - i : most, w->logits + (s * block + i) * width));
