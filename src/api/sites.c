@@ -90,9 +90,8 @@ static int put_site(struct sn_outfile *f, const struct scan *s, const struct sn_
         return sn_outfile_printf(f, "%s\t%s\t%s\t%lld\t%lld\t%c\t%.1f\t%.9g\t%.9g\t%.*s\n", m->id, m->alt ? m->alt : "", name,
                                  (long long)h->start + 1, (long long)h->start + m->width, h->reverse ? '-' : '+', h->score * SN_FIMO_BIN,
                                  x->p[at], x->q[at], m->width, hits->text + h->text);
-    double level = -100 * log10(x->p[at]); /* BED's score is 0 to 1000 */
     return sn_outfile_printf(f, "%s\t%lld\t%lld\t%s\t%d\t%c\n", name, (long long)h->start, (long long)h->start + m->width, m->id,
-                             level > 1000 ? 1000 : (int)level, h->reverse ? '-' : '+');
+                             sn_fimo_bed_score(x->p[at]), h->reverse ? '-' : '+');
 }
 
 static int by_place(const void *a, const void *b) {

@@ -44,6 +44,8 @@ struct sn_fimo_matrix {
 };
 /* SEQNET_ENOTSUP: other alphabets than ACGT and ACGU; SEQNET_EDATA: no motifs, too wide. */
 int sn_fimo_matrix_make(const struct sn_motif *m, const double *background, const struct sn_fimo_options *o, struct sn_fimo_matrix *out);
+/* BED's score of 0 to 1000: -100 log10 p. */
+int sn_fimo_bed_score(double p);
 void sn_fimo_matrix_free(struct sn_fimo_matrix *m);
 
 /* A scan: create; for each sequence: next, feed its codes (0-3 in the order of the letters, SN_FIMO_NO_BASE) in pieces of any size; end.

@@ -78,6 +78,11 @@ int sn_fimo_matrix_make(const struct sn_motif *m, const double *background, cons
     return 0;
 }
 
+int sn_fimo_bed_score(double p) {
+    double level = -100 * log10(p);
+    return level < 1000 ? (int)level : 1000;
+}
+
 void sn_fimo_matrix_free(struct sn_fimo_matrix *m) {
     free(m->score);
     free(m->p);
