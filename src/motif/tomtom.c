@@ -25,29 +25,39 @@ struct pair {
     bool reverse;
 };
 
+struct work;
 struct job {
     const struct sn_motif_set *queries;
     const struct sn_tomtom_options *o;
     const struct sn_motif_loops *loops;
     struct sn_columns columns; /* of the targets; for Pearson: centred, of length 1 */
     struct pair *pairs;        /* (queries, targets) */
+    struct work *work;         /* (workers) */
+    int widest;                /* query */
 };
 
-/* Of one query. */
+struct weighted {
+    double value;
+    int32_t count;
+};
+
+/* Of one query; a worker goes on with the same memory. */
 struct work {
-    int width, stride;      /* columns of the query; the same as a multiple of 8 */
-    double *score;          /* (width, columns) */
-    double *median;         /* (width) */
-    int32_t *bin;           /* (columns) */
-    int64_t *held;          /* (MEDIAN_BINS) columns in each bin */
-    int16_t *row;           /* (columns, stride) integer scores, the query's columns side by side */
-    int16_t *block;         /* (width, BLOCK) */
-    int16_t *sum;           /* of every offset */
-    struct pair *strand[2]; /* (targets) */
+    int width, stride;       /* columns of the query; the same as a multiple of 8 */
+    double *score;           /* (width, columns) */
+    double *median;          /* (width) */
+    int32_t *bin;            /* (columns) */
+    int64_t *held;           /* (MEDIAN_BINS) columns in each bin */
+    struct weighted *middle; /* (columns + 1) */
+    int16_t *row;            /* (columns, stride) integer scores, the query's columns side by side */
+    int16_t *block;          /* (width, BLOCK) */
+    int16_t *sum;            /* of every offset */
+    struct pair *strand[2];  /* (targets) */
     struct sn_null null;
 };
 
 static void free_work(struct work *w) {
+    free(w->middle);
     free(w->score);
     free(w->median);
     free(w->bin);
@@ -60,22 +70,25 @@ static void free_work(struct work *w) {
     sn_null_free(&w->null);
 }
 
+static int stride_of(int width) {
+    return (width + 7) / 8 * 8;
+}
+
+/* Room for queries of up to `width` columns. */
 static int make_work(const struct job *j, int width, struct work *w) {
     const struct sn_columns *c = &j->columns;
-    size_t n = (size_t)c->n, targets = (size_t)c->n_motifs;
-    memset(w, 0, sizeof *w);
-    w->width = width;
-    w->stride = (width + 7) / 8 * 8;
+    size_t n = (size_t)c->n, targets = (size_t)c->n_motifs, stride = (size_t)stride_of(width);
     w->score = sn_calloc((size_t)width * n, sizeof *w->score);
     w->median = sn_calloc((size_t)width, sizeof *w->median);
     w->bin = sn_calloc(n, sizeof *w->bin);
     w->held = sn_calloc(MEDIAN_BINS, sizeof *w->held);
-    w->row = sn_calloc(n * (size_t)w->stride, sizeof *w->row);
+    w->middle = sn_calloc(n + 1, sizeof *w->middle);
+    w->row = sn_calloc(n * stride, sizeof *w->row);
     w->block = sn_calloc((size_t)width * BLOCK, sizeof *w->block);
-    w->sum = sn_calloc((size_t)(w->stride + c->widest), sizeof *w->sum);
+    w->sum = sn_calloc(stride + (size_t)c->widest, sizeof *w->sum);
     w->strand[0] = sn_calloc(targets, sizeof **w->strand);
     w->strand[1] = sn_calloc(targets, sizeof **w->strand);
-    bool ok = w->score && w->median && w->bin && w->held && w->row && w->block && w->sum && w->strand[0] && w->strand[1];
+    bool ok = w->score && w->median && w->bin && w->held && w->middle && w->row && w->block && w->sum && w->strand[0] && w->strand[1];
     return ok ? 0 : SEQNET_ENOMEM;
 }
 
@@ -93,44 +106,33 @@ static void standardize(double *const *v, int letters, int n) {
     }
 }
 
-struct weighted {
-    double value;
-    int32_t count;
-};
 static int by_value(const void *a, const void *b) {
     double x = ((const struct weighted *)a)->value, y = ((const struct weighted *)b)->value;
     return x < y ? -1 : x > y;
 }
 
-/* The score that `rank` columns (from 0) lie below, by the columns of its bin alone. */
-static int value_at(const struct job *j, const struct work *w, const double *score, int64_t rank, struct weighted *buf, double *out) {
-    int b = 0, n = 0;
-    for (; rank >= w->held[b]; b++) rank -= w->held[b];
-    for (int u = 0; u < j->columns.n; u++)
-        if (w->bin[u] == b) buf[n++] = (struct weighted){score[u], j->columns.count[u]};
-    qsort(buf, (size_t)n, sizeof *buf, by_value);
-    int i = 0;
-    for (; rank >= buf[i].count; i++) rank -= buf[i].count;
-    *out = buf[i].value;
-    return 0;
-}
-
-static int median(const struct job *j, struct work *w, const double *score, double *out) {
-    int64_t total = j->columns.total;
-    double low, high;
-    struct weighted *buf = sn_calloc((size_t)j->columns.n, sizeof *buf);
-    if (!buf) return SEQNET_ENOMEM;
+/* The mean of the two middle scores (twice the same when the number is odd), looked for among those of their bins alone. */
+static double median(const struct job *j, struct work *w, const double *score) {
+    const struct sn_columns *c = &j->columns;
+    int64_t left = (c->total - 1) / 2, apart = c->total / 2 - left;
+    int b = 0, n = 0, i = 0;
     memset(w->held, 0, MEDIAN_BINS * sizeof *w->held);
-    for (int u = 0; u < j->columns.n; u++) w->held[w->bin[u]] += j->columns.count[u];
-    value_at(j, w, score, (total - 1) / 2, buf, &low);
-    value_at(j, w, score, total / 2, buf, &high);
-    free(buf);
-    *out = (low + high) / 2;
-    return 0;
+    for (int u = 0; u < c->n; u++) w->held[w->bin[u]] += c->count[u];
+    for (; left >= w->held[b]; b++) left -= w->held[b];
+    int last = b;
+    for (int64_t reach = w->held[b]; left + apart >= reach; reach += w->held[last]) last++;
+    for (int u = 0; u < c->n; u++) {
+        w->middle[n] = (struct weighted){score[u], c->count[u]};
+        n += w->bin[u] >= b && w->bin[u] <= last;
+    }
+    qsort(w->middle, (size_t)n, sizeof *w->middle, by_value);
+    for (; left >= w->middle[i].count; i++) left -= w->middle[i].count;
+    double low = w->middle[i].value;
+    return (low + w->middle[left + apart < w->middle[i].count ? i : i + 1].value) / 2;
 }
 
 /* Scores of every query column with every target column, their medians, and the scale to integers. */
-static int score_columns(const struct job *j, const struct sn_motif *m, struct work *w, double *scale) {
+static double score_columns(const struct job *j, const struct sn_motif *m, struct work *w) {
     const struct sn_columns *c = &j->columns;
     bool pearson = j->o->distance == SN_TOMTOM_PEARSON;
     double from = pearson ? -1 : -1.4143, range = pearson ? 2 : 1.4143, lowest = 0, highest = 0;
@@ -143,18 +145,18 @@ static int score_columns(const struct job *j, const struct sn_motif *m, struct w
         if (pearson) standardize(at, c->letters, 1);
         (pearson ? j->loops->products : j->loops->distances)(q, (const double *const *)c->value, c->letters, c->n, score);
         j->loops->bins(score, c->n, from, MEDIAN_BINS / range, MEDIAN_BINS - 1, w->bin, &least, &largest);
-        SN_TRY(median(j, w, score, &w->median[i]));
+        w->median[i] = median(j, w, score);
         if (i == 0 || least - w->median[i] < lowest) lowest = least - w->median[i];
         if (i == 0 || largest - w->median[i] > highest) highest = largest - w->median[i];
     }
     lowest = floor(lowest);
-    *scale = highest > lowest ? BINS / (highest - lowest) : 1;
-    return 0;
+    return highest > lowest ? BINS / (highest - lowest) : 1;
 }
 
 /* Integer scores, and how often each occurs with each query column. */
 static int make_integers(const struct job *j, struct work *w, double scale) {
     const struct sn_columns *c = &j->columns;
+    sn_null_free(&w->null);
     SN_TRY(sn_null_make(&w->null, j->loops, w->width, c->widest, BINS));
     for (int u0 = 0; u0 < c->n; u0 += BLOCK) {
         int n = c->n - u0 < BLOCK ? c->n - u0 : BLOCK;
@@ -166,6 +168,7 @@ static int make_integers(const struct job *j, struct work *w, double scale) {
         for (int u = 0; u < n; u++) {
             int16_t *row = w->row + (int64_t)(u0 + u) * w->stride;
             for (int i = 0; i < w->width; i++) row[i] = w->block[i * BLOCK + u];
+            for (int i = w->width; i < w->stride; i++) row[i] = 0;
         }
     }
     sn_null_counted(&w->null, c->total);
@@ -195,82 +198,108 @@ static int compare_query(void *arg, int query, int worker) {
     struct job *j = arg;
     const struct sn_columns *c = &j->columns;
     struct pair *out = j->pairs + (int64_t)query * c->n_motifs;
-    struct work w;
-    double scale;
-    (void)worker;
-    int rc = sn_check_cancel(j->o->sink);
-    if (rc < 0) return rc;
-    SN_GO(make_work(j, j->queries->m[query].width, &w));
-    SN_GO(score_columns(j, &j->queries->m[query], &w, &scale));
-    SN_GO(make_integers(j, &w, scale));
+    struct work *w = &j->work[worker];
+    SN_TRY(sn_check_cancel(j->o->sink));
+    if (!w->score) SN_TRY(make_work(j, j->widest, w));
+    w->width = j->queries->m[query].width;
+    w->stride = stride_of(w->width);
+    SN_TRY(make_integers(j, w, score_columns(j, &j->queries->m[query], w)));
     for (int s = 0; s < c->strands; s++)
         for (int t = 0; t < c->n_motifs; t++) {
-            w.strand[s][t] = best_offset(j, &w, c->column[s] + c->first[t], c->width[t]);
-            sn_null_ask(&w.null, w.strand[s][t].score);
+            w->strand[s][t] = best_offset(j, w, c->column[s] + c->first[t], c->width[t]);
+            sn_null_ask(&w->null, w->strand[s][t].score);
         }
-    SN_GO(sn_null_compute(&w.null, j->o->min_overlap));
+    SN_TRY(sn_null_compute(&w->null, j->o->min_overlap));
     for (int t = 0; t < c->n_motifs; t++) {
         for (int s = 0; s < c->strands; s++) {
-            struct pair *x = &w.strand[s][t];
-            x->p = sn_null_p(&w.null, c->width[t], x->score);
+            struct pair *x = &w->strand[s][t];
+            x->p = sn_null_p(&w->null, c->width[t], x->score);
             x->reverse = s == 1;
         }
-        out[t] = c->strands == 2 && w.strand[1][t].p < w.strand[0][t].p ? w.strand[1][t] : w.strand[0][t];
+        out[t] = c->strands == 2 && w->strand[1][t].p < w->strand[0][t].p ? w->strand[1][t] : w->strand[0][t];
         if (c->strands == 2) out[t].p = -expm1(2 * log1p(-out[t].p));
     }
-done:
-    free_work(&w);
-    return rc;
+    return 0;
 }
 
 /* ---- hits ---- */
 
-static int by_p(const void *a, const void *b) {
-    const struct sn_tomtom_hit *x = a, *y = b;
-    if (x->p != y->p) return x->p < y->p ? -1 : 1;
-    if (x->query != y->query) return x->query < y->query ? -1 : 1;
-    return x->target < y->target ? -1 : x->target > y->target;
+static int rising(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
 }
 
 static int by_query(const void *a, const void *b) {
     const struct sn_tomtom_hit *x = a, *y = b;
     if (x->query != y->query) return x->query < y->query ? -1 : 1;
-    return by_p(a, b);
+    if (x->p != y->p) return x->p < y->p ? -1 : 1;
+    return x->target < y->target ? -1 : x->target > y->target;
 }
 
-static int64_t filter(struct sn_tomtom_hit *v, int64_t n, const struct sn_tomtom_options *o) {
+/* All p rising, and Benjamini-Hochberg's q of each, over all pairs. */
+static int make_q(const struct job *j, int64_t n, double **p, double **q) {
+    *p = sn_calloc((size_t)n, sizeof **p);
+    *q = sn_calloc((size_t)n, sizeof **q);
+    if (!*p || !*q) return SEQNET_ENOMEM;
+    for (int64_t i = 0; i < n; i++) (*p)[i] = j->pairs[i].p;
+    qsort(*p, (size_t)n, sizeof **p, rising);
+    double least = 1;
+    for (int64_t i = n - 1; i >= 0; i--) {
+        double bound = (*p)[i] * (double)n / (double)(i + 1);
+        (*q)[i] = least = bound < least ? bound : least;
+    }
+    return 0;
+}
+
+/* The place of a value in a rising array that holds it; of equal ones the first. */
+static int64_t place(const double *v, int64_t n, double value) {
+    int64_t low = 0;
+    while (n > 0) {
+        int64_t half = n / 2;
+        if (v[low + half] < value) {
+            low += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    return low;
+}
+
+static int64_t keep_top(struct sn_tomtom_hit *v, int64_t n, int top) {
     int64_t kept = 0;
     int of_query = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (i > 0 && v[i].query != v[i - 1].query) of_query = 0;
-        if (v[i].p > o->max_p || v[i].e > o->max_e || v[i].q > o->max_q || (o->top > 0 && of_query >= o->top)) continue;
-        of_query++;
-        v[kept++] = v[i];
+        of_query = i > 0 && v[i].query == v[i - 1].query ? of_query + 1 : 1;
+        if (top == 0 || of_query <= top) v[kept++] = v[i];
     }
     return kept;
 }
 
 static int collect(const struct job *j, struct sn_tomtom_hits *out) {
+    const struct sn_tomtom_options *o = j->o;
     int targets = j->columns.n_motifs;
     int64_t n = (int64_t)j->queries->n * targets;
-    struct sn_tomtom_hit *v = sn_calloc((size_t)n, sizeof *v);
-    if (!v) return SEQNET_ENOMEM;
+    double *p = NULL, *q = NULL;
+    size_t cap = 0;
+    int rc;
+    SN_GO(make_q(j, n, &p, &q));
     for (int64_t i = 0; i < n; i++) {
         const struct pair *x = &j->pairs[i];
-        v[i] = (struct sn_tomtom_hit){
+        struct sn_tomtom_hit h = {
             (int)(i / targets), (int)(i % targets), x->offset, x->overlap, x->reverse, x->score, x->p, x->p * targets, 0};
+        if (h.p > o->max_p || h.e > o->max_e) continue;
+        h.q = q[place(p, n, h.p)];
+        if (h.q > o->max_q) continue;
+        SN_GO(sn_grow((void **)&out->v, &cap, (size_t)out->n + 1, sizeof *out->v));
+        out->v[out->n++] = h;
     }
-    qsort(v, (size_t)n, sizeof *v, by_p);
-    double q = 1;
-    for (int64_t i = n - 1; i >= 0; i--) {
-        double bound = v[i].p * (double)n / (double)(i + 1);
-        if (bound < q) q = bound;
-        v[i].q = q;
-    }
-    qsort(v, (size_t)n, sizeof *v, by_query);
-    out->v = v;
-    out->n = filter(v, n, j->o);
-    return 0;
+    if (out->n > 0) qsort(out->v, (size_t)out->n, sizeof *out->v, by_query);
+    out->n = keep_top(out->v, out->n, o->top);
+done:
+    free(p);
+    free(q);
+    return rc;
 }
 
 static int check_sets(const struct sn_motif_set *queries, const struct sn_motif_set *targets) {
@@ -295,10 +324,15 @@ int sn_tomtom(const struct sn_motif_set *queries, const struct sn_motif_set *tar
     SN_GO(sn_columns_make(targets, o->both_strands && strcmp(targets->letter, "ACGT") == 0, &j.columns));
     if (o->distance == SN_TOMTOM_PEARSON) standardize(j.columns.value, j.columns.letters, j.columns.n);
     j.pairs = sn_calloc((size_t)queries->n, (size_t)targets->n * sizeof *j.pairs);
-    SN_GO(j.pairs ? 0 : SEQNET_ENOMEM);
+    j.work = sn_calloc((size_t)sn_pool_size(pool), sizeof *j.work);
+    SN_GO(j.pairs && j.work ? 0 : SEQNET_ENOMEM);
+    for (int i = 0; i < queries->n; i++)
+        if (queries->m[i].width > j.widest) j.widest = queries->m[i].width;
     SN_GO(sn_pool_run(pool, queries->n, sn_pool_size(pool), compare_query, &j));
     rc = collect(&j, out);
 done:
+    for (int i = 0; j.work && i < sn_pool_size(pool); i++) free_work(&j.work[i]);
+    free(j.work);
     free(j.pairs);
     sn_columns_free(&j.columns);
     return rc;
