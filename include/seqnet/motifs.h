@@ -66,7 +66,7 @@ SEQNET_API SEQNET_NODISCARD int seqnet_motifs_match_write(seqnet_ctx *ctx, const
 
 typedef struct seqnet_sites_options {
     size_t size;
-    const char *strand;     /**< "both" | "forward" */
+    const char *strand;     /**< "both" | "forward"; motifs over ACGU are looked for on one strand in any case */
     const char *background; /**< "motifs": that of the motif file | "uniform" */
     double threshold;       /**< largest p of a site; default 1e-4 */
     double max_qvalue;      /**< sites above are left out; NaN = any */

@@ -140,6 +140,7 @@ int sn_fimo_create(const struct sn_motif_set *motifs, const struct sn_fimo_optio
     struct sn_fimo *f = sn_calloc(1, sizeof *f);
     if (!f) return SEQNET_ENOMEM;
     f->o = *o;
+    if (strcmp(motifs->letter, "ACGT") != 0) f->o.both_strands = false;
     f->pool = pool;
     f->loops = sn_motif_loops();
     f->n_motifs = motifs->n;
@@ -147,10 +148,10 @@ int sn_fimo_create(const struct sn_motif_set *motifs, const struct sn_fimo_optio
     memcpy(f->letter, motifs->letter, sizeof f->letter);
     SN_GO(allocate(f));
     for (int i = 0; i < motifs->n; i++) {
-        SN_GO(sn_fimo_matrix_make(&motifs->m[i], motifs->background, o, &f->matrix[i]));
+        SN_GO(sn_fimo_matrix_make(&motifs->m[i], motifs->background, &f->o, &f->matrix[i]));
         if (f->matrix[i].width > f->widest) f->widest = f->matrix[i].width;
         SN_GO(add_reading(f, i, false));
-        if (o->both_strands) SN_GO(add_reading(f, i, true));
+        if (f->o.both_strands) SN_GO(add_reading(f, i, true));
     }
     *out = f;
     f = NULL;

@@ -11,10 +11,10 @@
 #define SN_FIMO_WIDEST 1000 /* columns of a motif */
 
 struct sn_fimo_options {
-    double threshold; /* largest p of a hit; 1e-4 */
-    double pseudo;    /* added to every probability of a motif; 1e-4 */
-    bool both_strands;
-    bool uniform; /* background: all letters alike, else that of the set */
+    double threshold;  /* largest p of a hit; 1e-4 */
+    double pseudo;     /* added to every probability of a motif; 1e-4 */
+    bool both_strands; /* of ACGT; ACGU has one strand */
+    bool uniform;      /* background: all letters alike, else that of the set */
     const struct sn_sink *sink;
 };
 void sn_fimo_defaults(struct sn_fimo_options *o);

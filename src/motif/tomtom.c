@@ -1,6 +1,7 @@
 #include "motif/tomtom.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ struct job {
     struct pair *pairs;        /* (queries, targets) */
     struct work *work;         /* (workers) */
     int widest;                /* query */
+    atomic_int done;           /* queries */
 };
 
 struct weighted {
@@ -219,6 +221,7 @@ static int compare_query(void *arg, int query, int worker) {
         out[t] = c->strands == 2 && w->strand[1][t].p < w->strand[0][t].p ? w->strand[1][t] : w->strand[0][t];
         if (c->strands == 2) out[t].p = -expm1(2 * log1p(-out[t].p));
     }
+    sn_progress(j->o->sink, "comparing", atomic_fetch_add(&j->done, 1) + 1, j->queries->n, "motifs", "");
     return 0;
 }
 
