@@ -10,69 +10,103 @@
 
 #define LANES 16
 
-static void distances(const double *q, const double *const *y, int letters, int n, double *restrict score) {
+static void squares(const double *q, const double *const *y, int letters, int n, double *restrict apart) {
     if (letters == 4) {
         const double *restrict a = y[0], *restrict c = y[1], *restrict g = y[2], *restrict t = y[3];
         double qa = q[0], qc = q[1], qg = q[2], qt = q[3];
         for (int u = 0; u < n; u++) {
             double da = qa - a[u], dc = qc - c[u], dg = qg - g[u], dt = qt - t[u];
-            score[u] = -sqrt(da * da + dc * dc + dg * dg + dt * dt);
+            apart[u] = da * da + dc * dc + dg * dg + dt * dt;
         }
         return;
     }
-    memset(score, 0, (size_t)n * sizeof *score);
+    memset(apart, 0, (size_t)n * sizeof *apart);
     for (int k = 0; k < letters; k++) {
         const double *restrict v = y[k];
-        for (int u = 0; u < n; u++) score[u] += (q[k] - v[u]) * (q[k] - v[u]);
+        double from = q[k];
+        for (int u = 0; u < n; u++) apart[u] += (from - v[u]) * (from - v[u]);
     }
-    for (int u = 0; u < n; u++) score[u] = -sqrt(score[u]);
 }
 
-static void products(const double *q, const double *const *y, int letters, int n, double *restrict score) {
-    memset(score, 0, (size_t)n * sizeof *score);
+static void products(const double *q, const double *const *y, int letters, int n, double *restrict apart) {
+    memset(apart, 0, (size_t)n * sizeof *apart);
     for (int k = 0; k < letters; k++) {
         const double *restrict v = y[k];
         double factor = q[k];
-        for (int u = 0; u < n; u++) score[u] += factor * v[u];
+        for (int u = 0; u < n; u++) apart[u] -= factor * v[u];
     }
 }
 
-static void bins(const double *restrict score, int n, double from, double per_bin, int last, int32_t *restrict bin, double *least,
+static uint16_t bin_of(double apart, double from, double per_bin, int last) {
+    int b = (int)((apart - from) * per_bin);
+    b = b < 0 ? 0 : b;
+    return (uint16_t)(b > last ? last : b);
+}
+
+static void bins(const double *restrict apart, int n, double from, double per_bin, int last, uint16_t *restrict bin, double *least,
                  double *largest) {
     double low[LANES], high[LANES];
     int u = 0;
-    for (int t = 0; t < LANES; t++) low[t] = high[t] = score[0];
+    for (int t = 0; t < LANES; t++) {
+        low[t] = *least;
+        high[t] = *largest;
+    }
     for (; u + LANES <= n; u += LANES) {
         for (int t = 0; t < LANES; t++) {
-            double g = score[u + t];
+            double g = apart[u + t];
             low[t] = g < low[t] ? g : low[t];
             high[t] = g > high[t] ? g : high[t];
-            int b = (int)((g - from) * per_bin);
-            b = b < 0 ? 0 : b;
-            bin[u + t] = b > last ? last : b;
+            bin[u + t] = bin_of(g, from, per_bin, last);
         }
     }
     for (; u < n; u++) {
-        double g = score[u];
-        low[0] = g < low[0] ? g : low[0];
-        high[0] = g > high[0] ? g : high[0];
-        int b = (int)((g - from) * per_bin);
-        b = b < 0 ? 0 : b;
-        bin[u] = b > last ? last : b;
+        low[0] = apart[u] < low[0] ? apart[u] : low[0];
+        high[0] = apart[u] > high[0] ? apart[u] : high[0];
+        bin[u] = bin_of(apart[u], from, per_bin, last);
     }
-    for (int t = 1; t < LANES; t++) {
-        low[0] = low[t] < low[0] ? low[t] : low[0];
-        high[0] = high[t] > high[0] ? high[t] : high[0];
+    for (int t = 0; t < LANES; t++) {
+        *least = low[t] < *least ? low[t] : *least;
+        *largest = high[t] > *largest ? high[t] : *largest;
     }
-    *least = low[0];
-    *largest = high[0];
 }
 
-static void integers(const double *restrict score, int n, double median, double scale, int16_t *restrict out) {
+static int in_bins(const uint16_t *bin, int n, int from, int to, int32_t *found) {
+    uint16_t width = (uint16_t)(to - from);
+    int have = 0, u = 0;
+    for (; u + 64 <= n; u += 64) { /* few blocks hold any */
+        uint16_t any = 0;
+        for (int t = 0; t < 64; t++) any |= (uint16_t)(bin[u + t] - from) <= width;
+        if (!any) continue;
+        for (int t = 0; t < 64; t++) {
+            found[have] = u + t;
+            have += (uint16_t)(bin[u + t] - from) <= width;
+        }
+    }
+    for (; u < n; u++) {
+        found[have] = u;
+        have += (uint16_t)(bin[u] - from) <= width;
+    }
+    return have;
+}
+
+static int8_t integer(double score, double median, double scale) {
+    double x = (score - median) * scale + 0.5;
+    int t = (int)x; /* towards 0; one less where that went up */
+    return (int8_t)(t - ((double)t > x));
+}
+
+static void integers(const double *restrict apart, int n, int root, double median, double scale, int8_t *restrict out) {
+    if (root)
+        for (int u = 0; u < n; u++) out[u] = integer(-sqrt(apart[u]), median, scale);
+    else
+        for (int u = 0; u < n; u++) out[u] = integer(-apart[u], median, scale);
+}
+
+static void rows(const int8_t *column, int step, int width, int n, int stride, int8_t *row) {
     for (int u = 0; u < n; u++) {
-        double x = (score[u] - median) * scale + 0.5;
-        int t = (int)x; /* towards 0; one less where that went up */
-        out[u] = (int16_t)(t - ((double)t > x));
+        int8_t *restrict to = row + (int64_t)u * stride;
+        for (int i = 0; i < width; i++) to[i] = column[i * step + u];
+        for (int i = width; i < stride; i++) to[i] = 0;
     }
 }
 
@@ -85,13 +119,24 @@ static void convolve(const double *restrict a, int n, const double *f, int m, do
     }
 }
 
-static void diagonals(const int16_t *row, int stride, const int32_t *column, int w, int16_t *sum) {
+static void diagonals(const int8_t *row, int stride, const int32_t *column, int w, int16_t *sum) {
     for (int j = 0; j < w; j++) {
-        const int16_t *restrict r = row + (int64_t)column[j] * stride;
+        const int8_t *restrict r = row + (int64_t)column[j] * stride;
         int16_t *restrict s = sum + (w - 1 - j);
         for (int i = 0; i < stride; i += 8)
             for (int t = 0; t < 8; t++) s[i + t] = (int16_t)(s[i + t] + r[i + t]);
     }
+}
+
+static int largest(const int16_t *v, int n) {
+    int16_t high[8];
+    int i = 0;
+    for (int t = 0; t < 8; t++) high[t] = v[0];
+    for (; i + 8 <= n; i += 8)
+        for (int t = 0; t < 8; t++) high[t] = v[i + t] > high[t] ? v[i + t] : high[t];
+    for (; i < n; i++) high[0] = v[i] > high[0] ? v[i] : high[0];
+    for (int t = 1; t < 8; t++) high[0] = high[t] > high[0] ? high[t] : high[0];
+    return high[0];
 }
 
 #if defined(__AVX512BW__)
@@ -155,4 +200,4 @@ static int64_t windows(const uint8_t *pairs, int64_t n, const uint8_t *table, in
 }
 #endif
 
-const struct sn_motif_loops SN_LOOPS = {distances, products, bins, integers, convolve, diagonals, windows};
+const struct sn_motif_loops SN_LOOPS = {squares, products, bins, in_bins, integers, rows, convolve, diagonals, largest, windows};

@@ -12,7 +12,7 @@
 #include "motif/tomtom_null.h"
 
 #define BINS 100         /* of the column scores */
-#define MEDIAN_BINS 8192 /* to find the middle values among so many; does not change them */
+#define MEDIAN_BINS 1024 /* to find the middle values among so many; does not change them */
 #define BLOCK 512        /* columns made integers at a time */
 
 void sn_tomtom_defaults(struct sn_tomtom_options *o) {
@@ -45,27 +45,31 @@ struct weighted {
 
 /* Of one query; a worker goes on with the same memory. */
 struct work {
-    int width, stride;       /* columns of the query; the same as a multiple of 8 */
-    double *score;           /* (width, columns) */
-    double *median;          /* (width) */
-    int32_t *bin;            /* (columns) */
-    int64_t *held;           /* (MEDIAN_BINS) columns in each bin */
-    struct weighted *middle; /* (columns + 1) */
-    int16_t *row;            /* (columns, stride) integer scores, the query's columns side by side */
-    int16_t *block;          /* (width, BLOCK) */
-    int16_t *sum;            /* of every offset */
-    struct pair *strand[2];  /* (targets) */
+    int width, stride;                /* columns of the query; the same as a multiple of 8 */
+    double *query;                    /* (width, letters) */
+    double *median, *least, *largest; /* (width) median score; of what the columns are apart */
+    double *apart;                    /* (BLOCK) */
+    uint16_t *bin;                    /* (width, columns) */
+    int32_t *held;                    /* (width, MEDIAN_BINS) columns in each bin */
+    int32_t *found;                   /* (columns + 1) */
+    struct weighted *middle;          /* (columns + 1) */
+    int8_t *block;                    /* (width, BLOCK) integer scores */
+    int8_t *row;                      /* (columns, stride) the same, the query's columns side by side */
+    int16_t *sum;                     /* of every offset */
+    struct pair *strand[2];           /* (targets) */
     struct sn_null null;
 };
 
 static void free_work(struct work *w) {
-    free(w->middle);
-    free(w->score);
+    free(w->query);
     free(w->median);
+    free(w->apart);
     free(w->bin);
     free(w->held);
-    free(w->row);
+    free(w->found);
+    free(w->middle);
     free(w->block);
+    free(w->row);
     free(w->sum);
     free(w->strand[0]);
     free(w->strand[1]);
@@ -77,21 +81,27 @@ static int stride_of(int width) {
 }
 
 /* Room for queries of up to `width` columns. */
-static int make_work(const struct job *j, int width, struct work *w) {
+static int make_work(const struct job *j, size_t width, struct work *w) {
     const struct sn_columns *c = &j->columns;
-    size_t n = (size_t)c->n, targets = (size_t)c->n_motifs, stride = (size_t)stride_of(width);
-    w->score = sn_calloc((size_t)width * n, sizeof *w->score);
-    w->median = sn_calloc((size_t)width, sizeof *w->median);
-    w->bin = sn_calloc(n, sizeof *w->bin);
-    w->held = sn_calloc(MEDIAN_BINS, sizeof *w->held);
+    size_t n = (size_t)c->n, targets = (size_t)c->n_motifs, stride = (size_t)stride_of((int)width);
+    w->query = sn_calloc(width, (size_t)c->letters * sizeof *w->query);
+    w->median = sn_calloc(3 * width, sizeof *w->median);
+    w->apart = sn_calloc(BLOCK, sizeof *w->apart);
+    w->bin = sn_calloc(width * n, sizeof *w->bin);
+    w->held = sn_calloc(width * MEDIAN_BINS, sizeof *w->held);
+    w->found = sn_calloc(n + 1, sizeof *w->found);
     w->middle = sn_calloc(n + 1, sizeof *w->middle);
+    w->block = sn_calloc(width * BLOCK, sizeof *w->block);
     w->row = sn_calloc(n * stride, sizeof *w->row);
-    w->block = sn_calloc((size_t)width * BLOCK, sizeof *w->block);
     w->sum = sn_calloc(stride + (size_t)c->widest, sizeof *w->sum);
     w->strand[0] = sn_calloc(targets, sizeof **w->strand);
     w->strand[1] = sn_calloc(targets, sizeof **w->strand);
-    bool ok = w->score && w->median && w->bin && w->held && w->middle && w->row && w->block && w->sum && w->strand[0] && w->strand[1];
-    return ok ? 0 : SEQNET_ENOMEM;
+    if (!w->query || !w->median || !w->apart || !w->bin || !w->held || !w->found || !w->middle || !w->block || !w->row || !w->sum ||
+        !w->strand[0] || !w->strand[1])
+        return SEQNET_ENOMEM;
+    w->least = w->median + width;
+    w->largest = w->least + width;
+    return 0;
 }
 
 /* ---- column scores ---- */
@@ -113,43 +123,64 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
+static double to_score(const struct job *j, double apart) {
+    return j->o->distance == SN_TOMTOM_PEARSON ? -apart : -sqrt(apart);
+}
+
+/* Query column i with target columns [u0, u0 + n). */
+static void compare_block(const struct job *j, const struct work *w, int i, int u0, int n, double *apart) {
+    const double *y[SN_MOTIF_LETTERS], *q = w->query + i * j->columns.letters;
+    for (int k = 0; k < j->columns.letters; k++) y[k] = j->columns.value[k] + u0;
+    (j->o->distance == SN_TOMTOM_PEARSON ? j->loops->products : j->loops->squares)(q, y, j->columns.letters, n, apart);
+}
+
 /* The mean of the two middle scores (twice the same when the number is odd), looked for among those of their bins alone. */
-static double median(const struct job *j, struct work *w, const double *score) {
+static double median(const struct job *j, struct work *w, int column) {
     const struct sn_columns *c = &j->columns;
+    const int32_t *held = w->held + column * MEDIAN_BINS;
     int64_t left = (c->total - 1) / 2, apart = c->total / 2 - left;
-    int b = 0, n = 0, i = 0;
-    memset(w->held, 0, MEDIAN_BINS * sizeof *w->held);
-    for (int u = 0; u < c->n; u++) w->held[w->bin[u]] += c->count[u];
-    for (; left >= w->held[b]; b++) left -= w->held[b];
+    int b = 0, i = 0;
+    for (; left >= held[b]; b++) left -= held[b];
     int last = b;
-    for (int64_t reach = w->held[b]; left + apart >= reach; reach += w->held[last]) last++;
-    for (int u = 0; u < c->n; u++) {
-        w->middle[n] = (struct weighted){score[u], c->count[u]};
-        n += w->bin[u] >= b && w->bin[u] <= last;
+    for (int64_t reach = held[b]; left + apart >= reach; reach += held[last]) last++;
+    int n = j->loops->in_bins(w->bin + (int64_t)column * c->n, c->n, b, last, w->found);
+    for (int k = 0; k < n; k++) {
+        double value;
+        compare_block(j, w, column, w->found[k], 1, &value);
+        w->middle[k] = (struct weighted){value, c->count[w->found[k]]};
     }
     qsort(w->middle, (size_t)n, sizeof *w->middle, by_value);
     for (; left >= w->middle[i].count; i++) left -= w->middle[i].count;
-    double low = w->middle[i].value;
-    return (low + w->middle[left + apart < w->middle[i].count ? i : i + 1].value) / 2;
+    double low = w->middle[i].value, high = w->middle[left + apart < w->middle[i].count ? i : i + 1].value;
+    return (to_score(j, low) + to_score(j, high)) / 2;
 }
 
-/* Scores of every query column with every target column, their medians, and the scale to integers. */
-static double score_columns(const struct job *j, const struct sn_motif *m, struct work *w) {
+/* The median score of each query column with all target columns, and the scale to integers. Nothing is kept but bins: comparing once more
+ * is cheaper than memory. */
+static double find_scale(const struct job *j, struct work *w) {
     const struct sn_columns *c = &j->columns;
     bool pearson = j->o->distance == SN_TOMTOM_PEARSON;
-    double from = pearson ? -1 : -1.4143, range = pearson ? 2 : 1.4143, lowest = 0, highest = 0;
+    double from = pearson ? -1 : 0, per_bin = MEDIAN_BINS / 2.0, lowest = 0, highest = 0;
+    memset(w->held, 0, (size_t)w->width * MEDIAN_BINS * sizeof *w->held);
     for (int i = 0; i < w->width; i++) {
-        double q[SN_MOTIF_LETTERS], *at[SN_MOTIF_LETTERS], least, largest, *score = w->score + (int64_t)i * c->n;
-        for (int k = 0; k < c->letters; k++) {
-            q[k] = m->p[i * c->letters + k];
-            at[k] = &q[k];
+        w->least[i] = INFINITY;
+        w->largest[i] = -INFINITY;
+    }
+    for (int u0 = 0; u0 < c->n; u0 += BLOCK) {
+        int n = c->n - u0 < BLOCK ? c->n - u0 : BLOCK;
+        for (int i = 0; i < w->width; i++) {
+            uint16_t *bin = w->bin + (int64_t)i * c->n + u0;
+            int32_t *held = w->held + i * MEDIAN_BINS;
+            compare_block(j, w, i, u0, n, w->apart);
+            j->loops->bins(w->apart, n, from, per_bin, MEDIAN_BINS - 1, bin, &w->least[i], &w->largest[i]);
+            for (int u = 0; u < n; u++) held[bin[u]] += c->count[u0 + u];
         }
-        if (pearson) standardize(at, c->letters, 1);
-        (pearson ? j->loops->products : j->loops->distances)(q, (const double *const *)c->value, c->letters, c->n, score);
-        j->loops->bins(score, c->n, from, MEDIAN_BINS / range, MEDIAN_BINS - 1, w->bin, &least, &largest);
-        w->median[i] = median(j, w, score);
-        if (i == 0 || least - w->median[i] < lowest) lowest = least - w->median[i];
-        if (i == 0 || largest - w->median[i] > highest) highest = largest - w->median[i];
+    }
+    for (int i = 0; i < w->width; i++) {
+        w->median[i] = median(j, w, i);
+        double least = to_score(j, w->largest[i]) - w->median[i], most = to_score(j, w->least[i]) - w->median[i];
+        if (i == 0 || least < lowest) lowest = least;
+        if (i == 0 || most > highest) highest = most;
     }
     lowest = floor(lowest);
     return highest > lowest ? BINS / (highest - lowest) : 1;
@@ -163,18 +194,28 @@ static int make_integers(const struct job *j, struct work *w, double scale) {
     for (int u0 = 0; u0 < c->n; u0 += BLOCK) {
         int n = c->n - u0 < BLOCK ? c->n - u0 : BLOCK;
         for (int i = 0; i < w->width; i++) {
-            int16_t *out = w->block + i * BLOCK;
-            j->loops->integers(w->score + (int64_t)i * c->n + u0, n, w->median[i], scale, out);
+            int8_t *out = w->block + i * BLOCK;
+            compare_block(j, w, i, u0, n, w->apart);
+            j->loops->integers(w->apart, n, j->o->distance == SN_TOMTOM_EUCLIDEAN, w->median[i], scale, out);
             sn_null_count(&w->null, i, out, c->count + u0, n);
         }
-        for (int u = 0; u < n; u++) {
-            int16_t *row = w->row + (int64_t)(u0 + u) * w->stride;
-            for (int i = 0; i < w->width; i++) row[i] = w->block[i * BLOCK + u];
-            for (int i = w->width; i < w->stride; i++) row[i] = 0;
-        }
+        j->loops->rows(w->block, BLOCK, w->width, n, w->stride, w->row + (int64_t)u0 * w->stride);
     }
     sn_null_counted(&w->null, c->total);
     return 0;
+}
+
+/* The query's columns, as the targets' are kept. */
+static void take_query(const struct job *j, const struct sn_motif *m, struct work *w) {
+    int letters = j->columns.letters;
+    double *at[SN_MOTIF_LETTERS];
+    w->width = m->width;
+    w->stride = stride_of(w->width);
+    memcpy(w->query, m->p, (size_t)w->width * (size_t)letters * sizeof *w->query);
+    for (int i = 0; i < w->width && j->o->distance == SN_TOMTOM_PEARSON; i++) {
+        for (int k = 0; k < letters; k++) at[k] = &w->query[i * letters + k];
+        standardize(at, letters, 1);
+    }
 }
 
 /* ---- pairs ---- */
@@ -183,15 +224,17 @@ static int make_integers(const struct job *j, struct work *w, double scale) {
 static struct pair best_offset(const struct job *j, struct work *w, const int32_t *column, int width) {
     int n = w->width + width - 1, shorter = w->width < width ? w->width : width;
     int least = j->o->min_overlap < shorter ? j->o->min_overlap : shorter;
-    struct pair best = {.score = INT16_MIN};
+    struct pair best = {0};
     memset(w->sum, 0, (size_t)(width - 1 + w->stride) * sizeof *w->sum);
     j->loops->diagonals(w->row, w->stride, column, width, w->sum);
+    best.score = (int16_t)j->loops->largest(w->sum + least - 1, n - 2 * (least - 1));
     for (int k = least - 1; k < n - least + 1; k++) {
-        if (w->sum[k] < best.score) continue;
+        if (w->sum[k] != best.score) continue;
         int before = k + 1, after = n - k, overlap = before < after ? before : after;
         if (overlap > shorter) overlap = shorter;
-        if (w->sum[k] > best.score || overlap > best.overlap)
-            best = (struct pair){.score = w->sum[k], .overlap = (int16_t)overlap, .offset = (int16_t)(k - (width - 1))};
+        if (overlap <= best.overlap) continue;
+        best.overlap = (int16_t)overlap;
+        best.offset = (int16_t)(k - (width - 1));
     }
     return best;
 }
@@ -202,10 +245,9 @@ static int compare_query(void *arg, int query, int worker) {
     struct pair *out = j->pairs + (int64_t)query * c->n_motifs;
     struct work *w = &j->work[worker];
     SN_TRY(sn_check_cancel(j->o->sink));
-    if (!w->score) SN_TRY(make_work(j, j->widest, w));
-    w->width = j->queries->m[query].width;
-    w->stride = stride_of(w->width);
-    SN_TRY(make_integers(j, w, score_columns(j, &j->queries->m[query], w)));
+    if (!w->strand[1]) SN_TRY(make_work(j, (size_t)j->widest, w));
+    take_query(j, &j->queries->m[query], w);
+    SN_TRY(make_integers(j, w, find_scale(j, w)));
     for (int s = 0; s < c->strands; s++)
         for (int t = 0; t < c->n_motifs; t++) {
             w->strand[s][t] = best_offset(j, w, c->column[s] + c->first[t], c->width[t]);
@@ -219,7 +261,7 @@ static int compare_query(void *arg, int query, int worker) {
             x->reverse = s == 1;
         }
         out[t] = c->strands == 2 && w->strand[1][t].p < w->strand[0][t].p ? w->strand[1][t] : w->strand[0][t];
-        if (c->strands == 2) out[t].p = -expm1(2 * log1p(-out[t].p));
+        if (c->strands == 2) out[t].p *= 2 - out[t].p; /* 1 - (1 - p)^2 */
     }
     sn_progress(j->o->sink, "comparing", atomic_fetch_add(&j->done, 1) + 1, j->queries->n, "motifs", "");
     return 0;

@@ -36,7 +36,7 @@ void sn_null_free(struct sn_null *n) {
     memset(n, 0, sizeof *n);
 }
 
-void sn_null_count(struct sn_null *n, int column, const int16_t *score, const int32_t *count, int n_scores) {
+void sn_null_count(struct sn_null *n, int column, const int8_t *score, const int32_t *count, int n_scores) {
     int64_t *held = n->held + (int64_t)column * (2 * n->bins + 3) + n->bins + 1;
     for (int u = 0; u < n_scores; u++) held[score[u]] += count[u];
 }
