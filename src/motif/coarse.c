@@ -27,10 +27,10 @@ struct index {
     struct entry {                /* tuples before they are sorted into lists */
         uint32_t key;             /* number << 1 | strand; the strand with the lower number */
         float value;
-    } *entry;
-    int32_t *entries;  /* (n) */
-    int64_t *first;    /* (n + 1) of a seqlet's row */
-    uint32_t *row;     /* places of its postings */
+    } * entry;
+    int32_t *entries; /* (n) */
+    int64_t *first;   /* (n + 1) of a seqlet's row */
+    uint32_t *row;    /* places of its postings */
     struct posting *posting;
     float **sum; /* per worker: (2 n) */
 };

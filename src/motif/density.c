@@ -88,7 +88,7 @@ struct job {
     double perplexity;
     enum sn_density kernel;
     double *beta, *z;
-    struct sn_graph *g;
+    struct sn_link_graph *g;
 };
 
 static void to_distances(struct sn_neighbours *nb, int row) {
@@ -116,7 +116,7 @@ static int distance_tile(void *arg, int tile, int worker) {
 static int beta_tile(void *arg, int tile, int worker) {
     (void)worker;
     struct job *j = arg;
-    const struct sn_graph *g = j->g;
+    const struct sn_link_graph *g = j->g;
     int n = j->nb->n, end = (tile + 1) * PER_TILE < n ? (tile + 1) * PER_TILE : n;
     int64_t most = 0;
     for (int row = tile * PER_TILE; row < end; row++)
@@ -138,7 +138,7 @@ static int beta_tile(void *arg, int tile, int worker) {
 static int weight_tile(void *arg, int tile, int worker) {
     (void)worker;
     struct job *j = arg;
-    struct sn_graph *g = j->g;
+    struct sn_link_graph *g = j->g;
     int n = j->nb->n, end = (tile + 1) * PER_TILE < n ? (tile + 1) * PER_TILE : n;
     for (int row = tile * PER_TILE; row < end; row++) {
         double by = j->kernel == SN_DENSITY_COMPAT ? 1 / j->beta[row] : j->beta[row];
@@ -152,7 +152,7 @@ static int weight_tile(void *arg, int tile, int worker) {
 }
 
 int sn_density_links(struct sn_neighbours *nb, double perplexity, enum sn_density kernel, struct sn_pool *pool, double *beta,
-                     struct sn_graph *out) {
+                     struct sn_link_graph *out) {
     struct job j = {.nb = nb, .perplexity = perplexity, .kernel = kernel, .g = out};
     int tiles = (nb->n + PER_TILE - 1) / PER_TILE, workers = sn_pool_size(pool), rc = 0;
     memset(out, 0, sizeof *out);
@@ -160,7 +160,7 @@ int sn_density_links(struct sn_neighbours *nb, double perplexity, enum sn_densit
     j.z = sn_calloc((size_t)nb->n, sizeof *j.z);
     if (!j.beta || !j.z) SN_GO(SEQNET_ENOMEM);
     SN_GO(sn_pool_run(pool, tiles, workers, distance_tile, &j));
-    SN_GO(sn_graph_make(nb, 0.5f, pool, out));
+    SN_GO(sn_link_graph_make(nb, 0.5f, pool, out));
     out->self = sn_calloc((size_t)nb->n, sizeof *out->self);
     if (!out->self) SN_GO(SEQNET_ENOMEM);
     out->links.self = out->self;
@@ -170,7 +170,7 @@ int sn_density_links(struct sn_neighbours *nb, double perplexity, enum sn_densit
 done:
     free(j.beta);
     free(j.z);
-    if (rc < 0) sn_graph_free(out);
+    if (rc < 0) sn_link_graph_free(out);
     return rc;
 }
 
@@ -198,11 +198,11 @@ static int tsne_tile(void *arg, int tile, int worker) {
     return 0;
 }
 
-int sn_tsne_links(struct sn_neighbours *nb, double perplexity, struct sn_pool *pool, struct sn_graph *out) {
+int sn_tsne_links(struct sn_neighbours *nb, double perplexity, struct sn_pool *pool, struct sn_link_graph *out) {
     struct job j = {.nb = nb, .perplexity = perplexity, .g = out};
     memset(out, 0, sizeof *out);
     SN_TRY(sn_pool_run(pool, (nb->n + PER_TILE - 1) / PER_TILE, sn_pool_size(pool), tsne_tile, &j));
-    SN_TRY(sn_graph_make(nb, 1, pool, out));
+    SN_TRY(sn_link_graph_make(nb, 1, pool, out));
     double all = 0;
     for (int64_t e = 0; e < out->first[nb->n]; e++) all += out->weight[e];
     for (int64_t e = 0; e < out->first[nb->n] && all > 0; e++) out->weight[e] = (float)(out->weight[e] / all);

@@ -106,11 +106,10 @@ done:
     return rc;
 }
 
-void sn_neighbours_filter(struct sn_neighbours *nb, const bool *keep) {
-    int32_t *number = nb->count; /* its own place is read before it is written: rows only move up */
+int sn_neighbours_filter(struct sn_neighbours *nb, const bool *keep) {
     int kept = 0;
-    int32_t *renumber = malloc((size_t)nb->n * sizeof *renumber);
-    if (!renumber) return;
+    int32_t *renumber = sn_calloc((size_t)nb->n, sizeof *renumber);
+    if (!renumber) return SEQNET_ENOMEM;
     for (int i = 0; i < nb->n; i++) renumber[i] = keep[i] ? kept++ : -1;
     for (int i = 0; i < nb->n; i++) {
         if (!keep[i]) continue;
@@ -122,8 +121,9 @@ void sn_neighbours_filter(struct sn_neighbours *nb, const bool *keep) {
             nb->id[to + n] = id;
             nb->score[to + n++] = nb->score[from + m];
         }
-        number[renumber[i]] = n;
+        nb->count[renumber[i]] = n; /* rows only move up */
     }
     nb->n = kept;
     free(renumber);
+    return 0;
 }

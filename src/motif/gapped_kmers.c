@@ -201,12 +201,11 @@ static void select_largest(uint64_t *v, int64_t n, int64_t keep) {
     }
 }
 
-int sn_gapped_extract(const struct sn_gapped_table *t, struct sn_gapped_work *w, const uint8_t *bases, const float *contribution, int length,
-                      struct sn_gapped_kmer *out) {
+int sn_gapped_extract(const struct sn_gapped_table *t, struct sn_gapped_work *w, const uint8_t *bases, const float *contribution,
+                      int length, struct sn_gapped_kmer *out) {
     choose_items(w, &t->rule, bases, contribution, length);
     w->n_used = 0;
-    for (int i = 0; i < w->n_items; i++)
-        extend(w, w->items[i].position, i, 1, 0, (uint32_t)w->items[i].base, w->items[i].contribution);
+    for (int i = 0; i < w->n_items; i++) extend(w, w->items[i].position, i, 1, 0, (uint32_t)w->items[i].base, w->items[i].contribution);
     /* the bits of a positive float rise with its value; among equals the smaller key wins */
     for (uint32_t i = 0; i < w->n_used; i++) {
         float size = fabsf(w->slot_value[w->used[i]]);

@@ -47,7 +47,7 @@ void sn_gapped_work_free(struct sn_gapped_work *w);
 
 /* Tuples of a seqlet: bases (0..3, others are passed over) and contributions of `length` positions. out holds rule.entries; values are
  * summed over places where the same tuple occurs, not normalised. Returns how many, in an order that depends on the values alone. */
-int sn_gapped_extract(const struct sn_gapped_table *t, struct sn_gapped_work *w, const uint8_t *bases, const float *contribution, int length,
-                      struct sn_gapped_kmer *out);
+int sn_gapped_extract(const struct sn_gapped_table *t, struct sn_gapped_work *w, const uint8_t *bases, const float *contribution,
+                      int length, struct sn_gapped_kmer *out);
 
 #endif

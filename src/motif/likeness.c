@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "motif/attributions.h"
 
 #define SLACK 16     /* positions behind a padded track that vector loads may touch, 128 bytes */
 #define PER_TILE 256 /* seqlets */
@@ -44,11 +45,10 @@ float sn_jaccard(const float *x, const float *y, int n) {
 void sn_seqlet_cut(const struct sn_attributions *a, const struct sn_seqlet *s, uint8_t *bases, float *hypothetical) {
     int n = s->end - s->start;
     const uint8_t *b = a->bases + (int64_t)s->sequence * a->length + s->start;
-    const float *h = a->hypothetical + s->sequence * a->row_step + s->start * a->position_step;
     for (int p = 0; p < n; p++) {
         int to = s->reverse ? n - 1 - p : p;
         bases[to] = b[p] < 4 && s->reverse ? 3 - b[p] : b[p];
-        for (int c = 0; c < 4; c++) hypothetical[to * 4 + (s->reverse ? 3 - c : c)] = h[p * a->position_step + c * a->base_step];
+        for (int c = 0; c < 4; c++) hypothetical[to * 4 + (s->reverse ? 3 - c : c)] = sn_hypothetical(a, s->sequence, s->start + p, c);
     }
 }
 
@@ -75,8 +75,8 @@ void sn_track_reverse(const float *track, int length, float *out) {
 }
 
 static uint8_t to_byte(float v) {
-    float scaled = floorf(v * SN_TRACK_SCALE + 0.5f);
-    return (uint8_t)(128 + (scaled > 127 ? 127 : scaled < -127 ? -127 : (int)scaled));
+    float scaled = v * SN_TRACK_SCALE + 128.5f;
+    return (uint8_t)(scaled > 255 ? 255 : scaled < 1 ? 1 : (int)scaled);
 }
 
 struct make_job {

@@ -15,7 +15,7 @@ float sn_jaccard(const float *x, const float *y, int n);
  * multiple of 64. x_minus holds 256 - x. The same numbers on any CPU. */
 typedef void (*sn_shift_sums_fn)(const uint8_t *x, const uint8_t *x_minus, const uint8_t *y, int n, int n_shifts, uint32_t *plus,
                                  uint32_t *minus);
-sn_shift_sums_fn sn_shift_sums(void);      /* the best for this CPU (SEQNET_CPU restricts it) */
+sn_shift_sums_fn sn_shift_sums(void);          /* the best for this CPU (SEQNET_CPU restricts it) */
 sn_shift_sums_fn sn_shift_sums_portable(void); /* for tests */
 
 /* ---- seqlets as tracks ---- */
@@ -23,10 +23,10 @@ sn_shift_sums_fn sn_shift_sums_portable(void); /* for tests */
 /* Tracks of n seqlets of one length, each in the orientation of its seqlet. */
 struct sn_tracks {
     int n, length;
-    float *value;      /* (n, length, 8) */
-    uint8_t *byte;     /* (n, stride) value * SN_TRACK_SCALE + 128, clamped to 1..255; 128 behind the end */
-    int stride;        /* bytes of a row, a multiple of 64 */
-    float *strength;   /* (n) sum of |contribution| */
+    float *value;    /* (n, length, 8) */
+    uint8_t *byte;   /* (n, stride) value * SN_TRACK_SCALE + 128, clamped to 1..255; 128 behind the end */
+    int stride;      /* bytes of a row, a multiple of 64 */
+    float *strength; /* (n) sum of |contribution| */
 };
 #define SN_TRACK_SCALE 512.0f
 
@@ -44,8 +44,8 @@ void sn_track_reverse(const float *track, int length, float *out);
 
 /* A track with zeros on both sides, in both orientations: what windows of the others are compared with. */
 struct sn_padded {
-    int length, pad, cap; /* positions; cap: most of length + 2 pad */
-    float *value[2];      /* (cap, 8) forward, reverse complement */
+    int length, pad, cap;        /* positions; cap: most of length + 2 pad */
+    float *value[2];             /* (cap, 8) forward, reverse complement */
     uint8_t *byte[2], *minus[2]; /* (cap + slack) * 8 */
     uint32_t *size[2];           /* (cap + slack + 1) sum of |byte - 128| before each position */
     uint32_t *sum;               /* (2 cap) scratch */

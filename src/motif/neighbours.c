@@ -1,5 +1,5 @@
-/* Half rows of similarities are made a block of rows at a time; then every thing takes from the block what is near to it. A thing's list is a
- * heap with its farthest member on top. What a list holds in the end does not depend on the order in which it was offered. */
+/* Half rows of similarities are made a block of rows at a time; then every thing takes from the block what is near to it. A thing's list is
+ * a heap with its farthest member on top. What a list holds in the end does not depend on the order in which it was offered. */
 #include "motif/neighbours.h"
 
 #include <stdlib.h>

@@ -17,8 +17,8 @@ struct sn_neighbours {
 /* Writes score[j] = similarity of row and j for every j in (row, n). */
 typedef void (*sn_similar_fn)(const void *self, int row, int worker, float *score);
 
-/* Row i keeps the k largest similarities above 0, the lower number among equals; i itself only where `with_self` says so, with similarity 1,
- * as one more than k. */
+/* Row i keeps the k largest similarities above 0, the lower number among equals; i itself only where `with_self` says so, with similarity
+ * 1, as one more than k. */
 int sn_neighbours_find(int n, int k, bool with_self, sn_similar_fn fn, const void *self, struct sn_pool *pool, const struct sn_sink *sink,
                        const char *stage, struct sn_neighbours *out);
 void sn_neighbours_free(struct sn_neighbours *nb);

@@ -39,14 +39,15 @@ struct sn_patterns {
     char message[256]; /* why there are few or no patterns; "" when all is well */
 };
 
-/* Attributions of n sequences in rows of equal length. The hypothetical contribution of base c at position p of row i is
- * hypothetical[i * row_step + p * position_step + c * base_step]: both (n,length,4) and (n,4,length) arrays are read in place. */
+/* Attributions of n sequences in rows of equal length. The hypothetical contribution of base c at position p of row i is the float at
+ * hypothetical + i * row_step + p * position_step + c * base_step (bytes): (n,length,4) and (n,4,length) arrays are read where they lie,
+ * aligned or not. */
 struct sn_attributions {
     int64_t n;
     int32_t length;
     const int32_t *len;   /* (n) letters in each row, or NULL: `length` */
     const uint8_t *bases; /* (n,length) 0..3 = ACGT, 4 = none of them */
-    const float *hypothetical;
+    const uint8_t *hypothetical;
     ptrdiff_t row_step, position_step, base_step;
 };
 

@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "core/rng.h"
 #include "core/sort.h"
+#include "motif/attributions.h"
 
 #define BINS 1000
 #define NULL_DRAWS 10000
@@ -21,9 +22,7 @@
 /* ---- window sums ---- */
 
 void sn_row_contributions(const struct sn_attributions *a, int64_t row, float *out) {
-    const uint8_t *b = a->bases + row * a->length;
-    const float *h = a->hypothetical + row * a->row_step;
-    for (int32_t p = 0; p < a->length; p++) out[p] = b[p] < 4 ? h[p * a->position_step + b[p] * a->base_step] : 0;
+    for (int32_t p = 0; p < a->length; p++) out[p] = sn_contribution(a, row, p);
 }
 
 static int row_length(const struct sn_attributions *a, int64_t row) {
@@ -62,11 +61,10 @@ static uint64_t row_hash(const struct sn_attributions *a, int64_t row, const flo
 }
 
 static int check_finite(const struct sn_attributions *a, int64_t row) {
-    const float *h = a->hypothetical + row * a->row_step;
     int n = row_length(a, row);
     for (int c = 0; c < 4; c++)
         for (int p = 0; p < n; p++)
-            if (!isfinite(h[p * a->position_step + c * a->base_step]))
+            if (!isfinite(sn_hypothetical(a, row, p, c)))
                 return sn_error(SEQNET_ENUM, "attributions: the number at sequence %" PRId64 ", position %d, base %c is not finite", row, p,
                                 "ACGT"[c]);
     return 0;
@@ -80,7 +78,7 @@ struct sums_job {
         float *v;
         size_t cap;
         int64_t n;
-    } *part;
+    } * part;
 };
 
 static int add_sums(struct sums_job *j, struct values *part, uint64_t hash, const float *sums, int n) {
@@ -313,8 +311,7 @@ static int fit_thresholds(const float *v, int64_t n, const struct sn_discover_op
             for (int64_t i = 0; i < negative; i++) work[i] = -v[negative - 1 - i];
             values = work;
         }
-        if (n_side[side] > 0)
-            rc = sn_isotonic_threshold(values, n_side[side], draw[side], n_draw[side], o->fdr, NULL, &threshold[side]);
+        if (n_side[side] > 0) rc = sn_isotonic_threshold(values, n_side[side], draw[side], n_draw[side], o->fdr, NULL, &threshold[side]);
     }
     free(work);
     return rc;
@@ -367,7 +364,7 @@ struct extract_job {
         struct sn_seqlet *v[2];
         size_t cap[2];
         int64_t n[2];
-    } *part;
+    } * part;
 };
 
 static int add_seqlet(struct part *part, int side, struct sn_seqlet s) {
@@ -423,8 +420,7 @@ static int extract_all(struct extract_job *j, struct sn_pool *pool, struct sn_se
         if (!out->v[side]) SN_GO(SEQNET_ENOMEM);
         int64_t n = 0;
         for (int t = 0; t < tiles; t++) {
-            if (j->part[t].n[side] > 0)
-                memcpy(out->v[side] + n, j->part[t].v[side], (size_t)j->part[t].n[side] * sizeof(struct sn_seqlet));
+            if (j->part[t].n[side] > 0) memcpy(out->v[side] + n, j->part[t].v[side], (size_t)j->part[t].n[side] * sizeof(struct sn_seqlet));
             n += j->part[t].n[side];
         }
     }

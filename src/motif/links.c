@@ -12,12 +12,12 @@
 
 struct job {
     const struct sn_neighbours *nb;
-    struct sn_graph *g;
+    struct sn_link_graph *g;
     float mutual_share;
     _Atomic int32_t *others; /* (n) how many rows list a row without being listed by it */
 };
 
-void sn_graph_free(struct sn_graph *g) {
+void sn_link_graph_free(struct sn_link_graph *g) {
     free(g->first);
     free(g->to);
     free(g->weight);
@@ -60,7 +60,6 @@ static int fill_own_tile(void *arg, int tile, int worker) {
     return 0;
 }
 
-
 static int count_tile(void *arg, int tile, int worker) {
     (void)worker;
     struct job *j = arg;
@@ -76,7 +75,7 @@ static int count_tile(void *arg, int tile, int worker) {
 
 /* Where each row begins, into first[row]. */
 static int lay_out(struct job *j) {
-    struct sn_graph *g = j->g;
+    struct sn_link_graph *g = j->g;
     int n = j->nb->n;
     for (int row = 0; row < n; row++) g->first[row + 1] = g->first[row] + j->nb->count[row] + j->others[row];
     g->to = sn_calloc((size_t)g->first[n], sizeof *g->to);
@@ -86,7 +85,7 @@ static int lay_out(struct job *j) {
 
 /* Own entries that are not mutual go to the other row as well, behind that row's own ones. */
 static void fill_others(struct job *j) {
-    struct sn_graph *g = j->g;
+    struct sn_link_graph *g = j->g;
     for (int row = 0; row < j->nb->n; row++) j->others[row] = j->nb->count[row];
     for (int row = 0; row < j->nb->n; row++) {
         for (int64_t e = g->first[row]; e < g->first[row] + j->nb->count[row]; e++) {
@@ -102,7 +101,7 @@ static void fill_others(struct job *j) {
     }
 }
 
-int sn_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_pool *pool, struct sn_graph *out) {
+int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_pool *pool, struct sn_link_graph *out) {
     struct job j = {.nb = nb, .g = out, .mutual_share = mutual_share};
     int tiles = (nb->n + PER_TILE - 1) / PER_TILE, workers = sn_pool_size(pool), rc = 0;
     memset(out, 0, sizeof *out);
@@ -120,6 +119,6 @@ int sn_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_pool *
     out->links = (struct sn_links){.n = nb->n, .first = out->first, .to = out->to, .weight = out->weight};
 done:
     free((void *)j.others);
-    if (rc < 0) sn_graph_free(out);
+    if (rc < 0) sn_link_graph_free(out);
     return rc;
 }
