@@ -6,7 +6,9 @@ import pathlib
 import sys
 
 import contenders
+import encode
 import environment
+import explaining
 import figures
 import kernels
 import planted
@@ -88,8 +90,8 @@ def run_models(mode, a):
 
 WHAT = {"train": lambda a: run_models("train", a), "infer": lambda a: run_models("infer", a), "kernels": kernels.run,
         "scaling": figures.scaling, "memory": figures.memory, "epochs": figures.epochs, "neighbour": figures.neighbour, "idle": figures.idle,
-        "planted": planted.figure}
-ALONE = {"planted"}  # without peers
+        "planted": planted.figure, "encode": encode.figure, "explain": explaining.figure}
+ALONE = {"planted", "encode", "explain"}  # no peers
 HELP = """train       training sequences a second, all peers
 infer       the same for prediction, each side at its best batch
 kernels     seqnet's kernels against FMA peak and triad, and PyTorch's convolutions; MODEL: only lines that hold this word
@@ -98,7 +100,10 @@ memory      peak memory of training danq at batch 100
 epochs      the time of an epoch with ten times the data
 neighbour   training cnn while another process keeps one core busy
 idle        CPU time of an open library that does nothing
-planted     contributions and patterns where motifs were planted; MODEL: one architecture; --only METHOD[/RULE],...: not only deeplift
+planted     contributions and patterns where motifs were planted; MODEL: one architecture; --only METHOD[/RULE],..: not only deeplift
+encode      is the motif found that is there? MODEL: a folder of NAME.train.tsv.gz and NAME.test.tsv.gz; --only cnn,..: architectures.
+            Models that an earlier run left in build/bench/encode are taken again
+explain     wall time and peak memory of seqnet explain on 1 000 sequences of 101 bp
 default: train, then infer"""
 
 

@@ -4,7 +4,6 @@ import csv
 import gzip
 import math
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -118,7 +117,3 @@ def curves(scores, labels):
 def mean(values):
     values = list(values)
     return sum(values) / len(values)
-
-
-def own_peak():
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
