@@ -78,8 +78,8 @@ struct command {
     const char *name; /* one word, or two: a group of commands and the command in it */
     const char *usage, *summary;
     int (*run)(struct args *a); /* returns an exit code */
-    int min_inputs;
-    bool quiet_lines; /* no first and last line about the run */
+    int min_inputs;             /* 0: takes none; -1: any number */
+    bool quiet_lines;           /* no first and last line about the run */
 };
 extern const struct command commands[];
 extern const int n_commands;

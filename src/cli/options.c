@@ -17,7 +17,7 @@ const struct command commands[] = {
     {EXPLAIN, "explain", "MODEL... INPUT [-f REF.fa] -o OUTDIR", "base-level contributions, motifs, logos", cmd_explain, 2, false},
     {INFO, "info", "MODEL|ARCH.yaml|NAME", "what is in a model or an architecture", cmd_info, 1, true},
     {DISCOVER, "motifs discover", "FOLDER | --one-hot FILE --hypothetical FILE -o OUTDIR",
-     "find motifs in contributions (the method of TF-MoDISco)", cmd_motifs_discover, 0, false},
+     "find motifs in contributions (the method of TF-MoDISco)", cmd_motifs_discover, -1, false},
     {MATCH, "motifs match", "QUERY.meme [--db NAME|DB.meme]", "compare motifs with known ones (Tomtom's statistics)", cmd_motifs_match, 1,
      false},
     {SITES, "motifs scan", "MOTIFS.meme SEQS.fa", "find sites of motifs in sequences (FIMO's statistics)", cmd_motifs_scan, 2, false},

@@ -155,7 +155,7 @@ static void noise_make(struct noise *z, int64_t n, int length, uint64_t seed) {
     z->bases = malloc((size_t)(n * length));
     z->h = malloc((size_t)(n * length) * 4 * sizeof(float));
     for (int64_t i = 0; i < n * length; i++) z->bases[i] = (uint8_t)sn_stream_below(&s, 4);
-    for (int64_t i = 0; i < 4 * n * length; i++) z->h[i] = (float)(0.02 * sn_stream_normal(&s));
+    for (int64_t i = 0; i < 4 * n * length; i++) z->h[i] = (float)(0.1 * sn_stream_normal(&s));
     z->a = (struct sn_attributions){.n = n,
                                     .length = length,
                                     .bases = z->bases,
@@ -169,7 +169,8 @@ static void noise_free(struct noise *z) {
     free(z->h);
 }
 
-/* Plants a word: its bases with probability 0.95 each, contributions `size` where the word's base is, -size/3 for the other bases. */
+/* Plants a word: its bases with probability 0.95 each, contributions about `size` where the word's base is, a third below 0 for the other
+ * bases. */
 static void plant(struct noise *z, int64_t row, int at, const char *word, bool reverse, float size, struct sn_stream *s) {
     int n = (int)strlen(word);
     for (int p = 0; p < n; p++) {
@@ -177,7 +178,8 @@ static void plant(struct noise *z, int64_t row, int at, const char *word, bool r
         if (reverse) letter = 3 - letter;
         int64_t i = row * z->a.length + at + p;
         z->bases[i] = (uint8_t)(sn_stream_unit(s) < 0.95 ? letter : (int)sn_stream_below(s, 4));
-        for (int c = 0; c < 4; c++) z->h[4 * i + c] += c == letter ? size : -size / 3;
+        float here = size * (float)(0.5 + sn_stream_unit(s));
+        for (int c = 0; c < 4; c++) z->h[4 * i + c] += c == letter ? here : -here / 3;
     }
 }
 
@@ -435,8 +437,7 @@ START_TEST(planted) {
     discover(&z, &o, 1, &r);
     ck_assert_str_eq(r.message, "");
     ck_assert_int_eq(found_words(&r, "pos"), 2);
-    for (int i = 0; i < r.n; i++) printf("# %s n %d core %d-%d %.3f %.3f\n", r.v[i].name, r.v[i].n, r.v[i].trim_start, r.v[i].trim_end, word_likeness(&r.v[i], words[0]), word_likeness(&r.v[i], words[1]));
-    ck_assert_int_le(r.n, 4);
+    ck_assert_int_le(r.n, 3);
     int64_t seqlets = 0;
     for (int i = 0; i < r.n; i++) {
         const struct sn_pattern *p = &r.v[i];
