@@ -208,14 +208,26 @@ START_TEST(shift_sums) {
     for (int i = 0; i < 512; i++) y[i] = (uint8_t)(1 + sn_stream_below(&s, 255));
     for (int n = 64; n <= 512; n += 64) {
         uint32_t p[16], m[16], q[16], r[16];
-        sn_shift_sums()(x, minus, y, n, 16, p, m);
-        sn_shift_sums_portable()(x, minus, y, n, 16, q, r);
+        sn_sum_loops()->shifts(x, minus, y, n, 16, p, m);
+        sn_sum_loops_portable.shifts(x, minus, y, n, 16, q, r);
         ck_assert_mem_eq(p, q, sizeof p);
         ck_assert_mem_eq(m, r, sizeof m);
         uint32_t plus = 0, less = 0;
         for (int i = 0; i < n; i++) {
             plus += (uint32_t)abs((x[i + 24] - 128) + (y[i] - 128));
             less += (uint32_t)abs((x[i + 24] - 128) - (y[i] - 128));
+        }
+        ck_assert_uint_eq(p[3], plus);
+        ck_assert_uint_eq(m[3], less);
+        const uint8_t *const both[2] = {x, minus};
+        sn_sum_loops()->sizes(both, y, n, 16, p, m);
+        sn_sum_loops_portable.sizes(both, y, n, 16, q, r);
+        ck_assert_mem_eq(p, q, sizeof p);
+        ck_assert_mem_eq(m, r, sizeof m);
+        plus = less = 0;
+        for (int i = 0; i < n; i++) {
+            plus += (uint32_t)abs(x[i + 3] - y[i]);
+            less += (uint32_t)abs(minus[i + 3] - y[i]);
         }
         ck_assert_uint_eq(p[3], plus);
         ck_assert_uint_eq(m[3], less);
