@@ -261,22 +261,26 @@ struct search {
     int shift, strand;
 };
 
-/* Looks at one place, in bytes. */
-static void look(struct search *k, int strand, int s) {
+#define RUN 8 /* places looked at together */
+
+/* Looks at n <= RUN places from s on, in bytes. */
+static void look(struct search *k, int strand, int s, int n) {
     const struct sn_padded *p = k->p;
     const struct sn_tracks *t = k->t;
-    uint32_t plus, minus, behind = p->before[strand][s + t->stride / SN_TRACK] - p->before[strand][s + t->length];
-    p->loops->shifts(p->byte[strand] + s * SN_TRACK, p->minus[strand] + s * SN_TRACK, k->y, t->stride, 1, &plus, &minus);
-    /* behind the window y is 0 and x counts in both sums alike */
-    plus -= behind;
-    minus -= behind;
-    float score = plus + minus > 0 ? ((float)plus - (float)minus) / (float)(plus + minus) : 0;
-    if (score < k->score) return;
-    if (score == k->score && (strand > k->strand || (strand == k->strand && s >= k->shift))) return;
-    k->score = score;
-    k->strand = strand;
-    k->shift = s;
-    k->above = score > -1 ? 1.000001f * (1 - score) / (1 + score) : INFINITY;
+    const uint32_t *before = p->before[strand] + s;
+    uint32_t plus[RUN], minus[RUN];
+    p->loops->shifts(p->byte[strand] + s * SN_TRACK, p->minus[strand] + s * SN_TRACK, k->y, t->stride, n, plus, minus);
+    for (int m = 0; m < n; m++, before++) {
+        /* behind the window y is 0 and x counts in both sums alike */
+        uint32_t behind = before[t->stride / SN_TRACK] - before[t->length], a = plus[m] - behind, b = minus[m] - behind;
+        float score = a + b > 0 ? ((float)a - (float)b) / (float)(a + b) : 0;
+        if (score < k->score) continue;
+        if (score == k->score && (strand > k->strand || (strand == k->strand && s + m >= k->shift))) continue;
+        k->score = score;
+        k->strand = strand;
+        k->shift = s + m;
+        k->above = score > -1 ? 1.000001f * (1 - score) / (1 + score) : INFINITY;
+    }
 }
 
 /* S, the sizes of both over the window, and D, how far apart they are: the index is at most (S - D) / (S + D). */
@@ -307,11 +311,14 @@ void sn_best_shift(const struct sn_padded *p, const struct sn_tracks *t, int i, 
                 first = s;
                 first_strand = strand;
             }
-        look(&k, first_strand, first);
+        look(&k, first_strand, first, 1);
     }
     for (int strand = 0; strand < strands; strand++)
-        for (int s = 0; s < k.n_shifts; s++)
-            if (!bounded || size_apart(&k, strand, s) <= k.above * whole_size(&k, strand, s)) look(&k, strand, s);
+        for (int s = 0; s < k.n_shifts; s += RUN) {
+            int n = k.n_shifts - s < RUN ? k.n_shifts - s : RUN, m = bounded ? 0 : n;
+            while (m < n && size_apart(&k, strand, s + m) > k.above * whole_size(&k, strand, s + m)) m++;
+            if (!bounded || m < n) look(&k, strand, s, n);
+        }
     out->score = p->jaccard(p->value[k.strand] + k.shift * SN_TRACK, t->value + (int64_t)i * t->length * SN_TRACK, t->length * SN_TRACK);
     out->shift = k.shift - p->pad;
     out->reverse = k.strand == 1;
