@@ -1,4 +1,4 @@
-/* Motifs: reading them, comparing them with a database, scanning sequences with them. No model is needed. */
+/* Motifs: finding them in attributions, reading them, comparing them with a database, scanning sequences with them. No model is needed. */
 #ifndef SEQNET_MOTIFS_H
 #define SEQNET_MOTIFS_H
 
@@ -88,6 +88,45 @@ typedef struct seqnet_sites_result {
  *  @param out may be NULL  @return 0; SEQNET_EIO; SEQNET_EFORMAT; SEQNET_EDATA; SEQNET_ENOTSUP; SEQNET_ECANCELED */
 SEQNET_API SEQNET_NODISCARD int seqnet_motifs_scan_write(seqnet_ctx *ctx, const seqnet_motifs *m, const char *fasta,
                                                          const seqnet_sites_options *o, const char *path, seqnet_sites_result *out);
+
+/* ---- discovering: patterns in attributions, as TF-MoDISco finds them ---- */
+
+typedef struct seqnet_discover_options {
+    size_t size;
+    const char *folder;       /**< of seqnet_explain_source(): its arrays and names are taken; or NULL and the two below */
+    const char *one_hot;      /**< NumPy array (sequences, 4, length), bases in the order A, C, G, T; (sequences, length, 4) too */
+    const char *hypothetical; /**< hypothetical contributions, the same shape */
+    int window, flank;        /**< of a seqlet: window + 2 flank letters; default 21, 10 */
+    double fdr;               /**< false discovery rate of seqlets; default 0.2 */
+    int64_t max_seqlets;      /**< of each sign; of more a subset is drawn; 0 = all; default 20000 */
+    int leiden_seeds;         /**< partitions tried per clustering; the best is taken */
+    const char *density;      /**< "compat" | "consistent": kernel of the density adaptation */
+    int min_seqlets;          /**< of a pattern; default 20 */
+    int subpatterns;          /**< 1: look for patterns within patterns */
+    int rna;                  /**< 1: one strand only */
+    uint64_t seed;
+    int64_t max_memory; /**< bytes for arrays that are not read in place; 0 = any */
+} seqnet_discover_options;
+SEQNET_API void seqnet_discover_defaults_size(seqnet_discover_options *o, size_t size);
+static inline void seqnet_discover_defaults(seqnet_discover_options *o) {
+    seqnet_discover_defaults_size(o, sizeof *o);
+}
+SEQNET_API SEQNET_NODISCARD int seqnet_discover_check(const seqnet_discover_options *o);
+
+typedef struct seqnet_discover_result {
+    size_t size;
+    int64_t sequences, seqlets_positive, seqlets_negative;
+    int patterns_positive, patterns_negative;
+    double threshold_positive, threshold_negative; /**< of window sums */
+    double seconds;
+    char message[256]; /**< why there are few or no patterns; "" when all is well */
+} seqnet_discover_result;
+/** Discovers patterns and writes motifs.meme, patterns.tsv, matrices.tsv, seqlets.tsv and seqlets.bed into a folder, which is made. Few or
+ * no seqlets are no error: the files are empty and the result says why. @param out may be NULL
+ *  @return 0; SEQNET_EINVAL; SEQNET_EIO; SEQNET_EFORMAT; SEQNET_ESHAPE; SEQNET_EDATA; SEQNET_ENUM (not finite); SEQNET_ENOMEM;
+ *  SEQNET_ECANCELED */
+SEQNET_API SEQNET_NODISCARD int seqnet_motifs_discover_write(seqnet_ctx *ctx, const seqnet_discover_options *o, const char *folder,
+                                                             seqnet_discover_result *out);
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,7 @@ struct args {
     seqnet_explain_options explain;
     seqnet_match_options match;
     seqnet_sites_options sites;
+    seqnet_discover_options discover;
     const char *motif_db;
     const char *architecture;
     const char *output; /* NULL = stdout where a command allows it */
@@ -36,7 +37,19 @@ struct args {
  */
 
 enum option_type { OPT_FLAG, OPT_INT /* int */, OPT_SIZE /* int64_t */, OPT_FLOAT, OPT_TEXT, OPT_WORD /* char * */, OPT_INDEX /* int */ };
-enum { TRAIN = 1, EVALUATE = 2, PREDICT = 4, SCAN = 8, EXPLAIN = 16, INFO = 32, MODELS = 63, MATCH = 64, SITES = 128, ALL = 255 };
+enum {
+    TRAIN = 1,
+    EVALUATE = 2,
+    PREDICT = 4,
+    SCAN = 8,
+    EXPLAIN = 16,
+    INFO = 32,
+    MODELS = 63,
+    MATCH = 64,
+    SITES = 128,
+    DISCOVER = 256,
+    ALL = 511
+};
 
 struct option {
     const char *group, *name;
@@ -65,8 +78,8 @@ struct command {
     const char *name; /* one word, or two: a group of commands and the command in it */
     const char *usage, *summary;
     int (*run)(struct args *a); /* returns an exit code */
-    int min_inputs;
-    bool quiet_lines; /* no first and last line about the run */
+    int min_inputs;             /* 0: takes none; -1: any number */
+    bool quiet_lines;           /* no first and last line about the run */
 };
 extern const struct command commands[];
 extern const int n_commands;
@@ -140,6 +153,7 @@ int cmd_predict(struct args *a);
 int cmd_scan(struct args *a);
 int cmd_explain(struct args *a);
 int cmd_info(struct args *a);
+int cmd_motifs_discover(struct args *a);
 int cmd_motifs_match(struct args *a);
 int cmd_motifs_scan(struct args *a);
 

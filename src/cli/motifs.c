@@ -41,3 +41,25 @@ done:
     seqnet_motifs_free(&motifs);
     return rc < 0 ? failed(rc) : EXIT_DONE;
 }
+
+int cmd_motifs_discover(struct args *a) {
+    seqnet_ctx *ctx = NULL;
+    seqnet_discover_result r = {.size = sizeof r};
+    int rc;
+    if (a->n_inputs > 1) return usage_error("unexpected argument '%s'", a->inputs[1]);
+    if (!a->output) return usage_error("give a folder for the results: -o OUTDIR");
+    if (a->n_inputs == 1) a->discover.folder = a->inputs[0];
+    a->discover.seed = (uint64_t)a->seed;
+    if (a->n_inputs == 1 && (a->discover.one_hot || a->discover.hypothetical))
+        return usage_error("give a folder of seqnet explain, or --one-hot and --hypothetical");
+    if (a->n_inputs == 0 && (!a->discover.one_hot || !a->discover.hypothetical))
+        return usage_error("give a folder of seqnet explain, or --one-hot and --hypothetical");
+    if (seqnet_discover_check(&a->discover) < 0) return usage_error("%s", seqnet_errmsg());
+    if ((rc = begin(a, &ctx)) < 0) goto done;
+    if ((rc = seqnet_motifs_discover_write(ctx, &a->discover, a->output, &r)) < 0) goto done;
+    if (r.message[0]) say("warning: %s", r.message);
+    note("%lld sequences, %lld seqlets, %d patterns of positive and %d of negative contribution, in %s", (long long)r.sequences,
+         (long long)(r.seqlets_positive + r.seqlets_negative), r.patterns_positive, r.patterns_negative, a->output);
+done:
+    return rc < 0 ? failed(rc) : EXIT_DONE;
+}

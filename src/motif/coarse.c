@@ -10,6 +10,7 @@
 #include "motif/neighbours.h"
 
 #define PER_TILE 64 /* seqlets */
+#define AHEAD 8     /* lists: their beginnings are far apart in memory */
 
 /* id: seqlet << 2 | last of its list << 1 | strand */
 struct posting {
@@ -127,6 +128,7 @@ static void similarities(const void *self, int row, int worker, float *score) {
     memset(sum + 2 * (int64_t)row, 0, 2 * (size_t)(x->n - row) * sizeof *sum);
     for (int64_t at = x->first[row]; at < x->first[row + 1]; at++) {
         const struct posting *p = x->posting + x->row[at];
+        if (at + AHEAD < x->first[row + 1]) __builtin_prefetch(x->posting + x->row[at + AHEAD]);
         float v = p->value;
         uint32_t strand = p->id & 1;
         while (!(p->id & 2)) {

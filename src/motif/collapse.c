@@ -67,7 +67,7 @@ static int sample(const struct sn_pile *p, int most, struct sn_seqlet *out) {
 }
 
 static int count_scores(const struct sn_tracks *x, const struct sn_tracks *y, uint32_t *histogram) {
-    sn_shift_sums_fn sums = sn_shift_sums();
+    const struct sn_sum_loops *loops = sn_sum_loops();
     uint8_t *minus = sn_calloc((size_t)x->stride, 1);
     if (!minus) return SEQNET_ENOMEM;
     for (int i = 0; i < x->n; i++) {
@@ -75,7 +75,7 @@ static int count_scores(const struct sn_tracks *x, const struct sn_tracks *y, ui
         for (int k = 0; k < x->stride; k++) minus[k] = (uint8_t)(256 - v[k]);
         for (int j = 0; j < y->n; j++) {
             uint32_t a, b;
-            sums(v, minus, y->byte + (int64_t)j * y->stride, x->stride, 1, &a, &b);
+            loops->shifts(v, minus, y->byte + (int64_t)j * y->stride, x->stride, 1, &a, &b);
             double score = a + b > 0 ? ((double)a - b) / ((double)a + b) : 0;
             histogram[(int)((score + 1) * 0.5 * (BINS - 1))]++;
         }

@@ -41,7 +41,7 @@ struct work {
     int32_t *empty; /* communities without nodes */
     double *chance; /* running sum of the chances of each candidate */
     int n_empty;
-    bool moved;
+    bool moved; /* some node of the level at hand */
 };
 
 /* ---- memory ---- */
@@ -148,20 +148,34 @@ static void random_order(struct work *w, int n) {
     sn_stream_permute(&w->random, w->order, n);
 }
 
-/* Weight of v's links to each group of `of` (parts or communities), where only nodes of v's community count if `within` is given. The
- * groups found go to w->touched; the caller sets w->link back with forget(). */
-static int gather(const struct sn_links *g, struct work *w, int v, const int32_t *of, const int32_t *within) {
+/* Adds weight w to what is linked with group c; no branch, for whether c is new is hard to foresee. */
+static inline int add_link(double *link, int32_t *touched, int n, int c, float w) {
+    double old = link[c];
+    touched[n] = c;
+    link[c] = (old < 0 ? 0 : old) + (double)w;
+    return n + (old < 0);
+}
+
+/* Adds the weight of v's links to each group of `of` (parts or communities) to w->link; the groups found go to w->touched behind the n
+ * that are there. Returns their number; forget() sets w->link back. */
+static int gather(const struct sn_links *g, struct work *w, int v, const int32_t *of, int n) {
+    const int32_t *to = g->to;
+    const float *weight = g->weight;
     double *link = w->link;
-    int n = 0;
-    for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
-        int u = g->to[e], c = of[u];
-        if (within && within[u] != within[v]) continue;
-        if (link[c] < 0) {
-            w->touched[n++] = c;
-            link[c] = 0;
-        }
-        link[c] += (double)g->weight[e];
-    }
+    int32_t *touched = w->touched;
+    for (int64_t e = g->first[v], end = g->first[v + 1]; e < end; e++) n = add_link(link, touched, n, of[to[e]], weight[e]);
+    return n;
+}
+
+/* The same for the parts of v's own community. */
+static int gather_inside(const struct sn_links *g, struct work *w, int v) {
+    const int32_t *to = g->to, *member = w->member, *part = w->part;
+    const float *weight = g->weight;
+    double *link = w->link;
+    int32_t *touched = w->touched;
+    int n = 0, own = member[v];
+    for (int64_t e = g->first[v], end = g->first[v + 1]; e < end; e++)
+        if (member[to[e]] == own) n = add_link(link, touched, n, part[to[e]], weight[e]);
     return n;
 }
 
@@ -216,7 +230,9 @@ static void count_communities(const struct level *l, struct work *w) {
         if (w->size[c] == 0) w->empty[w->n_empty++] = c;
 }
 
-/* Visits nodes from a queue, first all in random order, then the neighbours of those that moved, until nobody gains. */
+/* Visits nodes from a queue, first all in random order, then the neighbours of those that moved, until nobody gains. On return
+ * w->outside holds the weight between each node and the rest of its community: set at its last visit, since when others may have come,
+ * but nobody gone without a new visit. */
 static void move_nodes(const struct level *l, struct work *w) {
     const struct sn_links *g = &l->g;
     int n = g->n, head = 0, waiting = n;
@@ -231,13 +247,16 @@ static void move_nodes(const struct level *l, struct work *w) {
         head = head + 1 == n ? 0 : head + 1;
         waiting--;
         w->queued[v] = false;
+        w->outside[v] = 0;
         if (l->strength[v] <= 0) continue;
-        int n_touched = gather(g, w, v, w->member, NULL), to = best_community(l, w, v, n_touched);
+        int n_touched = gather(g, w, v, w->member, 0), to = best_community(l, w, v, n_touched);
+        if (w->link[to] > 0) w->outside[v] = w->link[to];
         forget(w, n_touched);
         if (to == w->member[v]) continue;
         move_node(l, w, v, to);
         for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
             int u = g->to[e];
+            if (w->member[u] == to) w->outside[u] += (double)g->weight[e];
             if (w->queued[u] || w->member[u] == to) continue;
             w->queued[u] = true;
             w->queue[head + waiting < n ? head + waiting : head + waiting - n] = u;
@@ -284,25 +303,19 @@ static void join(const struct level *l, struct work *w, int v, int to) {
     w->queued[to] = true;
 }
 
-/* Splits each community into parts that hang together: from single nodes, each still single one may join another part once. */
+/* Splits each community into parts that hang together: from single nodes, each still single one may join another part once. Reads
+ * w->outside as move_nodes() leaves it. */
 static void refine(const struct level *l, struct work *w) {
     const struct sn_links *g = &l->g;
     int n = g->n;
-    for (int v = 0; v < n; v++) {
-        double sum = 0;
-        for (int64_t e = g->first[v]; e < g->first[v + 1]; e++)
-            if (w->member[g->to[e]] == w->member[v]) sum += (double)g->weight[e];
-        w->part[v] = v;
-        w->part_mass[v] = l->strength[v];
-        w->outside[v] = sum;
-        w->queued[v] = false;
-    }
+    for (int v = 0; v < n; v++) w->part[v] = v;
+    memcpy(w->part_mass, l->strength, (size_t)n * sizeof *w->part_mass);
     random_order(w, n);
     for (int i = 0; i < n; i++) {
         int v = (int)w->order[i], community = w->member[v];
         if (w->queued[v] || w->size[community] == 1 || l->strength[v] <= 0) continue;
         if (!well_tied(w->outside[v], l->strength[v], w->mass[community], l->total)) continue;
-        int n_touched = gather(g, w, v, w->part, w->member), to = draw_part(l, w, v, n_touched);
+        int n_touched = gather_inside(g, w, v), to = draw_part(l, w, v, n_touched);
         if (to != v) join(l, w, v, to);
         forget(w, n_touched);
     }
@@ -338,14 +351,7 @@ static int build_row(const struct level *l, struct work *w, struct builder *b, i
     for (int i = 0; i < members; i++) {
         int v = (int)nodes[i];
         if (g->self) self += (double)g->self[v];
-        for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
-            int q = w->part[g->to[e]];
-            if (w->link[q] < 0) {
-                w->link[q] = 0;
-                w->touched[n++] = q;
-            }
-            w->link[q] += (double)g->weight[e];
-        }
+        n = gather(g, w, v, w->part, n);
     }
     SN_TRY(sn_grow((void **)&b->to, &b->cap_to, b->n + (size_t)n + 1, sizeof *b->to));
     SN_TRY(sn_grow((void **)&b->weight, &b->cap_weight, b->n + (size_t)n + 1, sizeof *b->weight));
@@ -405,13 +411,17 @@ static int aggregate(const struct level *l, struct work *w, int n_bottom, struct
 
 /* ---- the method ---- */
 
-/* From the partition in w->member up the hierarchy as long as nodes merge; the new partition of the bottom nodes is in w->member. */
-static int climb(const struct level *bottom, struct work *w) {
+/* From the partition in w->member up the hierarchy as long as nodes merge; the new partition of the bottom nodes is in w->member.
+ * `changed`: moves above the bottom have changed it, so that nodes at the bottom may gain again. */
+static int climb(const struct level *bottom, struct work *w, bool *changed) {
     struct level l = *bottom, up;
     int n = bottom->g.n, rc = 0;
+    *changed = false;
     for (int v = 0; v < n; v++) w->above[v] = v;
     for (bool owned = false;; owned = true) {
+        w->moved = false;
         move_nodes(&l, w);
+        *changed |= owned && w->moved;
         if (w->n_empty == 0) break;
         refine(&l, w);
         rc = aggregate(&l, w, n, &up);
@@ -429,10 +439,7 @@ static int run(const struct level *bottom, struct work *w, uint64_t seed) {
     sn_stream_init_use(&w->random, seed, SN_RNG_LEIDEN, 0, 0);
     for (int v = 0; v < bottom->g.n; v++) w->member[v] = v;
     if (bottom->total <= 0) return 0;
-    do {
-        w->moved = false;
-        SN_TRY(climb(bottom, w));
-    } while (w->moved);
+    for (bool again = true; again;) SN_TRY(climb(bottom, w, &again));
     return 0;
 }
 

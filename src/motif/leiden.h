@@ -19,8 +19,9 @@ struct sn_links {
 
 /* member (n) gets the community of each node, numbered by size, largest first, ties by their lowest node. Modularity
  * (1/2m) sum_c (A inside c - K_c^2 / 2m) with 2m the sum of all of A; 0 for a graph without weight, where each node stays alone.
- * Improves until no move raises modularity. The same seed gives the same result. Memory besides the graph: some 70 bytes a node, and the
- * links between the parts that the first round finds. SEQNET_EINVAL: negative or not finite weights, a bad row. */
+ * Climbs from the nodes up the hierarchy of merged parts, again and again until a climb changes nothing above the nodes. The same seed
+ * gives the same result. Memory besides the graph: some 80 bytes a node, and the links between the parts that the first round finds.
+ * SEQNET_EINVAL: negative or not finite weights, a bad row. */
 int sn_leiden(const struct sn_links *g, uint64_t seed, int32_t *member, int *n_communities, double *modularity);
 
 /* The best of seeds 100, 200, ..: the highest modularity, the lower seed among equals. One seed per worker of the pool at a time; the

@@ -11,12 +11,17 @@
 
 /* Jaccard index of n numbers; 0 when all are 0. */
 float sn_jaccard(const float *x, const float *y, int n);
-/* The same over bytes, 128 = 0, in integers, for n_shifts windows of x that begin 8 bytes apart: plus[i] = P, minus[i] = M of n bytes, n a
- * multiple of 64. x_minus holds 256 - x. The same numbers on any CPU. */
-typedef void (*sn_shift_sums_fn)(const uint8_t *x, const uint8_t *x_minus, const uint8_t *y, int n, int n_shifts, uint32_t *plus,
-                                 uint32_t *minus);
-sn_shift_sums_fn sn_shift_sums(void);          /* the best for this CPU (SEQNET_CPU restricts it) */
-sn_shift_sums_fn sn_shift_sums_portable(void); /* for tests */
+typedef float (*sn_jaccard_fn)(const float *x, const float *y, int n);
+sn_jaccard_fn sn_jaccard_loop(void); /* the same bits, as fast as this CPU can */
+/* Sums of absolute differences of bytes: integers, so that all CPUs give the same. */
+struct sn_sum_loops {
+    /* P and M of n bytes (a multiple of 64), 128 = 0, for n_shifts windows of x that begin 8 bytes apart. x_minus holds 256 - x. */
+    void (*shifts)(const uint8_t *x, const uint8_t *x_minus, const uint8_t *y, int n, int n_shifts, uint32_t *plus, uint32_t *minus);
+    /* sum |x[strand][s + i] - y[i]| over n bytes (a multiple of 32) for n_shifts windows that begin one byte apart */
+    void (*sizes)(const uint8_t *const x[2], const uint8_t *y, int n, int n_shifts, uint32_t *forward, uint32_t *reverse);
+};
+const struct sn_sum_loops *sn_sum_loops(void);          /* the best for this CPU (SEQNET_CPU restricts it) */
+extern const struct sn_sum_loops sn_sum_loops_portable; /* for tests */
 
 /* ---- seqlets as tracks ---- */
 
@@ -26,6 +31,10 @@ struct sn_tracks {
     float *value;    /* (n, length, 8) */
     uint8_t *byte;   /* (n, stride) value * SN_TRACK_SCALE + 128, clamped to 1..255; 128 behind the end */
     int stride;      /* bytes of a row, a multiple of 64 */
+    uint8_t *size;   /* (n, size_stride) sum of |byte - 128| over each position; 0 behind the end */
+    int size_stride; /* a multiple of 32 */
+    uint8_t *large;  /* (n) 1: some size did not fit in a byte */
+    uint32_t *whole; /* (n) sum of all sizes */
     float *strength; /* (n) sum of |contribution| */
 };
 #define SN_TRACK_SCALE 512.0f
@@ -47,9 +56,12 @@ struct sn_padded {
     int length, pad, cap;        /* positions; cap: most of length + 2 pad */
     float *value[2];             /* (cap, 8) forward, reverse complement */
     uint8_t *byte[2], *minus[2]; /* (cap + slack) * 8 */
-    uint32_t *size[2];           /* (cap + slack + 1) sum of |byte - 128| before each position */
-    uint32_t *sum;               /* (2 cap) scratch */
-    sn_shift_sums_fn sums;
+    uint8_t *size[2];            /* (cap + slack) sum of |byte - 128| over each position */
+    uint32_t *before[2];         /* (cap + slack + 1) sum of all sizes before each position */
+    bool large;                  /* some size did not fit in a byte */
+    uint32_t *apart[2];          /* (cap + slack) scratch: how far apart the sizes are, by shift */
+    const struct sn_sum_loops *loops;
+    sn_jaccard_fn jaccard;
 };
 int sn_padded_create(int cap, struct sn_padded *p);
 void sn_padded_free(struct sn_padded *p);

@@ -11,7 +11,8 @@
 
 struct pairs {
     struct sn_tracks tracks;
-    sn_shift_sums_fn sums;
+    const struct sn_sum_loops *loops;
+    sn_jaccard_fn jaccard;
     struct sn_neighbours *nb;
     uint8_t **minus; /* per worker: a row with its signs turned */
 };
@@ -25,7 +26,7 @@ static void similarities(const void *self, int row, int worker, float *score) {
     for (int i = 0; i < t->stride; i++) minus[i] = (uint8_t)(256 - x[i]);
     for (int j = row + 1; j < t->n; j++) {
         uint32_t a, b;
-        p->sums(x, minus, t->byte + (int64_t)j * t->stride, t->stride, 1, &a, &b);
+        p->loops->shifts(x, minus, t->byte + (int64_t)j * t->stride, t->stride, 1, &a, &b);
         score[j] = a + b > 0 ? ((float)a - (float)b) / (float)(a + b) : 0;
     }
 }
@@ -38,13 +39,13 @@ static int exact_tile(void *arg, int tile, int worker) {
     for (int row = tile * PER_TILE; row < end; row++)
         for (int m = 0; m < nb->count[row]; m++) {
             int64_t at = (int64_t)row * nb->k + m;
-            nb->score[at] = sn_jaccard(p->tracks.value + (int64_t)row * size, p->tracks.value + (int64_t)nb->id[at] * size, size);
+            nb->score[at] = p->jaccard(p->tracks.value + (int64_t)row * size, p->tracks.value + (int64_t)nb->id[at] * size, size);
         }
     return 0;
 }
 
 static int find_pairs(const struct sn_discovery *d, const struct sn_pile *pile, struct sn_neighbours *nb) {
-    struct pairs p = {.sums = sn_shift_sums(), .nb = nb};
+    struct pairs p = {.loops = sn_sum_loops(), .jaccard = sn_jaccard_loop(), .nb = nb};
     int rc = 0, workers = sn_pool_size(d->pool), k = (int)(3 * d->o->split_perplexity + 1);
     p.minus = sn_calloc((size_t)workers, sizeof *p.minus);
     if (!p.minus) return SEQNET_ENOMEM;
