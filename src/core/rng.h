@@ -8,7 +8,16 @@
 void sn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 /* What a draw is for; part of the counter, so that no two purposes share numbers. */
-enum sn_rng_use { SN_RNG_DROPOUT = 1, SN_RNG_INIT, SN_RNG_ORDER, SN_RNG_AUGMENT, SN_RNG_SPLIT, SN_RNG_NEGATIVES, SN_RNG_SHUFFLE };
+enum sn_rng_use {
+    SN_RNG_DROPOUT = 1,
+    SN_RNG_INIT,
+    SN_RNG_ORDER,
+    SN_RNG_AUGMENT,
+    SN_RNG_SPLIT,
+    SN_RNG_NEGATIVES,
+    SN_RNG_SHUFFLE,
+    SN_RNG_LEIDEN
+};
 
 /* A stream of u64 keyed by (seed, use, a, b): splitmix64 over mix64 (the generator of sequence shuffles). */
 struct sn_stream {

@@ -6,9 +6,12 @@ import pathlib
 import sys
 
 import contenders
+import encode
 import environment
+import explaining
 import figures
 import kernels
+import planted
 import report
 from case import TOP, make_case, shipped
 
@@ -86,7 +89,9 @@ def run_models(mode, a):
 
 
 WHAT = {"train": lambda a: run_models("train", a), "infer": lambda a: run_models("infer", a), "kernels": kernels.run,
-        "scaling": figures.scaling, "memory": figures.memory, "epochs": figures.epochs, "neighbour": figures.neighbour, "idle": figures.idle}
+        "scaling": figures.scaling, "memory": figures.memory, "epochs": figures.epochs, "neighbour": figures.neighbour, "idle": figures.idle,
+        "planted": planted.figure, "encode": encode.figure, "explain": explaining.figure}
+ALONE = {"planted", "encode", "explain"}  # no peers
 HELP = """train       training sequences a second, all peers
 infer       the same for prediction, each side at its best batch
 kernels     seqnet's kernels against FMA peak and triad, and PyTorch's convolutions; MODEL: only lines that hold this word
@@ -95,6 +100,10 @@ memory      peak memory of training danq at batch 100
 epochs      the time of an epoch with ten times the data
 neighbour   training cnn while another process keeps one core busy
 idle        CPU time of an open library that does nothing
+planted     contributions and patterns where motifs were planted; MODEL: one architecture; --only METHOD[/RULE],..: not only deeplift
+encode      is the motif found that is there? MODEL: a folder of NAME.train.tsv.gz and NAME.test.tsv.gz; --only cnn,..: architectures.
+            Models that an earlier run left in build/bench/encode are taken again
+explain     wall time and peak memory of seqnet explain on 1 000 sequences of 101 bp
 default: train, then infer"""
 
 
@@ -112,6 +121,7 @@ def arguments():
     p.add_argument("--build", type=pathlib.Path, default=TOP / "build", help=argparse.SUPPRESS)
     p.add_argument("--cache", type=pathlib.Path, help=argparse.SUPPRESS)
     a = p.parse_args()
+    a.models = TOP / "models"
     a.threads = [int(n) for n in a.threads.split(",")]
     a.cache = a.cache or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "seqnet-bench"
     a.out.mkdir(parents=True, exist_ok=True)
@@ -120,7 +130,8 @@ def arguments():
 
 def main():
     a = arguments()
-    a.python = environment.ensure(a.cache)
+    if a.what not in ALONE:
+        a.python = environment.ensure(a.cache)
     for what in [a.what] if a.what else ["train", "infer"]:
         WHAT[what](a)
 
