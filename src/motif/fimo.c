@@ -8,7 +8,7 @@
 #include "motif/loops.h"
 
 #define LETTERS 4
-#define ROOM ((int64_t)1 << 22) /* bases scanned at a time */
+#define ROOM ((int64_t)1 << 22) /* bases scanned at a time, where nothing else is asked for */
 #define TILE ((int64_t)1 << 15) /* of them by one worker: their pairs stay in its cache */
 #define MOST_LIMIT 254          /* of sums of bytes that stop at 255 */
 
@@ -46,22 +46,26 @@ struct sn_fimo {
     struct sn_fimo_matrix *matrix; /* (n_motifs) */
     struct reading *reading;
     int n_readings;
-    uint8_t *base; /* (ROOM) bases of the stretches, one behind the other */
-    uint8_t *pair; /* (ROOM) 4 * base + next base */
+    uint8_t *base; /* (room) bases of the stretches, one behind the other */
+    uint8_t *pair; /* (room) 4 * base + next base */
     int64_t n;     /* bases in the room */
     struct stretch *stretch;
     size_t n_stretches, cap_stretches;
     bool open; /* the last stretch goes on */
     int32_t sequence;
     int64_t position;     /* in the sequence */
-    struct found *tile;   /* (ROOM / TILE) */
+    struct found *tile;   /* (tiles of the room) */
     int32_t **candidates; /* (workers, TILE) */
     struct found all;
     struct sn_fimo_hits hits;
 };
 
 void sn_fimo_defaults(struct sn_fimo_options *o) {
-    *o = (struct sn_fimo_options){.threshold = 1e-4, .pseudo = 1e-4, .both_strands = true};
+    *o = (struct sn_fimo_options){.threshold = 1e-4, .pseudo = 1e-4, .both_strands = true, .room = ROOM};
+}
+
+static int64_t tiles_of(const struct sn_fimo *f) {
+    return (f->o.room + TILE - 1) / TILE;
 }
 
 /* ---- making ---- */
@@ -108,14 +112,18 @@ static int add_reading(struct sn_fimo *f, int motif, bool reverse) {
     return make_table(m, r);
 }
 
-static int check_set(const struct sn_motif_set *s) {
+static int check_set(const struct sn_motif_set *s, int64_t room) {
     if (s->n == 0) return sn_error(SEQNET_EDATA, "no motifs to scan with");
     if (strcmp(s->letter, "ACGT") != 0 && strcmp(s->letter, "ACGU") != 0)
         return sn_error(SEQNET_ENOTSUP, "scanning with motifs over the letters %s is not supported; ACGT and ACGU are", s->letter);
-    for (int i = 0; i < s->n; i++)
+    for (int i = 0; i < s->n; i++) {
         if (s->m[i].width > SN_FIMO_WIDEST)
             return sn_error(SEQNET_EDATA, "motif '%s' has %d columns, at most %d can be scanned with", s->m[i].id, s->m[i].width,
                             SN_FIMO_WIDEST);
+        if (s->m[i].width > room / 2)
+            return sn_error(SEQNET_EINVAL, "room for %lld bases: expected twice the %d of motif '%s'", (long long)room, s->m[i].width,
+                            s->m[i].id);
+    }
     return 0;
 }
 
@@ -123,9 +131,9 @@ static int allocate(struct sn_fimo *f) {
     int workers = sn_pool_size(f->pool);
     f->matrix = sn_calloc((size_t)f->n_motifs, sizeof *f->matrix);
     f->reading = sn_calloc(2 * (size_t)f->n_motifs, sizeof *f->reading);
-    f->base = sn_calloc((size_t)ROOM + 1, 1);
-    f->pair = sn_calloc((size_t)ROOM + SN_FIMO_WIDEST + SN_LOOP_PAD, 1);
-    f->tile = sn_calloc((size_t)(ROOM / TILE), sizeof *f->tile);
+    f->base = sn_calloc((size_t)f->o.room + 1, 1);
+    f->pair = sn_calloc((size_t)f->o.room + SN_FIMO_WIDEST + SN_LOOP_PAD, 1);
+    f->tile = sn_calloc((size_t)tiles_of(f), sizeof *f->tile);
     f->candidates = sn_calloc((size_t)workers, sizeof *f->candidates);
     if (!f->matrix || !f->reading || !f->base || !f->pair || !f->tile || !f->candidates) return SEQNET_ENOMEM;
     for (int i = 0; i < workers; i++)
@@ -136,7 +144,7 @@ static int allocate(struct sn_fimo *f) {
 int sn_fimo_create(const struct sn_motif_set *motifs, const struct sn_fimo_options *o, struct sn_pool *pool, struct sn_fimo **out) {
     int rc;
     *out = NULL;
-    SN_TRY(check_set(motifs));
+    SN_TRY(check_set(motifs, o->room));
     struct sn_fimo *f = sn_calloc(1, sizeof *f);
     if (!f) return SEQNET_ENOMEM;
     f->o = *o;
@@ -167,7 +175,7 @@ void sn_fimo_free(struct sn_fimo *f) {
         free(f->reading[i].score);
         free(f->reading[i].table);
     }
-    for (int64_t i = 0; f->tile && i < ROOM / TILE; i++) {
+    for (int64_t i = 0; f->tile && i < tiles_of(f); i++) {
         free(f->tile[i].v);
         sn_str_free(&f->tile[i].text);
     }
@@ -296,7 +304,7 @@ static int begin_stretch(struct sn_fimo *f) {
 
 int sn_fimo_feed(struct sn_fimo *f, const uint8_t *codes, int64_t n) {
     for (int64_t i = 0; i < n;) {
-        if (f->n == ROOM) SN_TRY(scan_room(f));
+        if (f->n == f->o.room) SN_TRY(scan_room(f));
         if (codes[i] >= SN_FIMO_NO_BASE) {
             f->open = false;
             f->position++;
@@ -304,7 +312,7 @@ int sn_fimo_feed(struct sn_fimo *f, const uint8_t *codes, int64_t n) {
             continue;
         }
         SN_TRY(begin_stretch(f));
-        int64_t most = n - i < ROOM - f->n ? n - i : ROOM - f->n, k = 0;
+        int64_t most = n - i < f->o.room - f->n ? n - i : f->o.room - f->n, k = 0;
         for (uint8_t *to = f->base + f->n; k < most && codes[i + k] < SN_FIMO_NO_BASE; k++) to[k] = codes[i + k];
         f->stretch[f->n_stretches - 1].n += k;
         f->n += k;

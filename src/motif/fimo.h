@@ -15,6 +15,7 @@ struct sn_fimo_options {
     double pseudo;     /* added to every probability of a motif; 1e-4 */
     bool both_strands; /* of ACGT; ACGU has one strand */
     bool uniform;      /* background: all letters alike, else that of the set */
+    int64_t room;      /* bases scanned at a time, at least twice the widest motif; changes nothing else */
     const struct sn_sink *sink;
 };
 void sn_fimo_defaults(struct sn_fimo_options *o);

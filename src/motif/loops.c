@@ -119,12 +119,27 @@ static void convolve(const double *restrict a, int n, const double *f, int m, do
     }
 }
 
-static void diagonals(const int8_t *row, int stride, const int32_t *column, int w, int16_t *sum) {
-    for (int j = 0; j < w; j++) {
-        const int8_t *restrict r = row + (int64_t)column[j] * stride;
-        int16_t *restrict s = sum + (w - 1 - j);
-        for (int i = 0; i < stride; i += 8)
-            for (int t = 0; t < 8; t++) s[i + t] = (int16_t)(s[i + t] + r[i + t]);
+#define NARROW 32 /* widths whose sums are kept in registers */
+#define STEP (SN_LOOP_WINDOW / NARROW)
+#define BEFORE 64 /* zeros before a row in its window: w - 1 - j, rounded up to whole vectors of sums */
+
+static void diagonals(const int8_t *row, int stride, const int32_t *column, int w, int8_t *window, int16_t *sum) {
+    int n = w - 1 + stride;
+    if (w > NARROW || stride > NARROW) {
+        memset(sum, 0, (size_t)n * sizeof *sum);
+        for (int j = 0; j < w; j++)
+            for (int i = 0; i < stride; i++) sum[w - 1 - j + i] = (int16_t)(sum[w - 1 - j + i] + row[(int64_t)column[j] * stride + i]);
+        return;
+    }
+    /* rows between zeros: then every sum is read from all of them, and nothing is written before it is complete */
+    for (int j = 0; j < w; j++) memcpy(window + j * STEP + BEFORE, row + (int64_t)column[j] * stride, (size_t)stride);
+    for (int k = 0; k < n; k += 32) {
+        int16_t total[32] = {0};
+        for (int j = 0; j < w; j++) {
+            const int8_t *from = window + j * STEP + BEFORE + k - (w - 1 - j);
+            for (int t = 0; t < 32; t++) total[t] = (int16_t)(total[t] + from[t]);
+        }
+        memcpy(sum + k, total, sizeof total);
     }
 }
 

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-#define SN_LOOP_PAD 256 /* bytes behind `pairs` that `windows` may read */
+#define SN_LOOP_PAD 256           /* bytes behind `pairs` that `windows` may read */
+#define SN_LOOP_WINDOW (32 * 160) /* bytes for `diagonals` */
 
 struct sn_motif_loops {
     /* How one column differs from n columns y[letter][]: squared Euclidean distance, or minus the scalar product. */
@@ -20,8 +21,10 @@ struct sn_motif_loops {
     void (*rows)(const int8_t *column, int step, int width, int n, int stride, int8_t *row);
     /* out[0, n + m - 1) = a[0, n) convolved with f[0, m) */
     void (*convolve)(const double *a, int n, const double *f, int m, double *out);
-    /* sum[w - 1 - j + i] += row[column[j] * stride + i] for j in [0, w), i in [0, stride), stride a multiple of 8 */
-    void (*diagonals)(const int8_t *row, int stride, const int32_t *column, int w, int16_t *sum);
+    /* sum[k] = sum of row[column[j] * stride + i] over j in [0, w), i in [0, stride) with w - 1 - j + i == k, for k in [0, w - 1 + stride);
+     * up to 31 more are written. stride: a multiple of 8. window: SN_LOOP_WINDOW bytes for its own use, 0 before the first call of a
+     * stride. */
+    void (*diagonals)(const int8_t *row, int stride, const int32_t *column, int w, int8_t *window, int16_t *sum);
     int (*largest)(const int16_t *v, int n);
     /* Positions i in [0, n) where the sum over k of table[16 k + pairs[i + 2 k]] is at most `limit` (< 255; sums stop at 255), into found;
      * returns how many. */

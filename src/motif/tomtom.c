@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/sort.h"
 #include "motif/columns.h"
 #include "motif/loops.h"
 #include "motif/tomtom_null.h"
@@ -55,6 +56,7 @@ struct work {
     struct weighted *middle;          /* (columns + 1) */
     int8_t *block;                    /* (width, BLOCK) integer scores */
     int8_t *row;                      /* (columns, stride) the same, the query's columns side by side */
+    int8_t *window;                   /* (SN_LOOP_WINDOW) */
     int16_t *sum;                     /* of every offset */
     struct pair *strand[2];           /* (targets) */
     struct sn_null null;
@@ -70,6 +72,7 @@ static void free_work(struct work *w) {
     free(w->middle);
     free(w->block);
     free(w->row);
+    free(w->window);
     free(w->sum);
     free(w->strand[0]);
     free(w->strand[1]);
@@ -93,11 +96,12 @@ static int make_work(const struct job *j, size_t width, struct work *w) {
     w->middle = sn_calloc(n + 1, sizeof *w->middle);
     w->block = sn_calloc(width * BLOCK, sizeof *w->block);
     w->row = sn_calloc(n * stride, sizeof *w->row);
-    w->sum = sn_calloc(stride + (size_t)c->widest, sizeof *w->sum);
+    w->window = sn_calloc(SN_LOOP_WINDOW, sizeof *w->window);
+    w->sum = sn_calloc(stride + (size_t)c->widest + 32, sizeof *w->sum);
     w->strand[0] = sn_calloc(targets, sizeof **w->strand);
     w->strand[1] = sn_calloc(targets, sizeof **w->strand);
-    if (!w->query || !w->median || !w->apart || !w->bin || !w->held || !w->found || !w->middle || !w->block || !w->row || !w->sum ||
-        !w->strand[0] || !w->strand[1])
+    if (!w->query || !w->median || !w->apart || !w->bin || !w->held || !w->found || !w->middle || !w->block || !w->row || !w->window ||
+        !w->sum || !w->strand[0] || !w->strand[1])
         return SEQNET_ENOMEM;
     w->least = w->median + width;
     w->largest = w->least + width;
@@ -211,6 +215,7 @@ static void take_query(const struct job *j, const struct sn_motif *m, struct wor
     double *at[SN_MOTIF_LETTERS];
     w->width = m->width;
     w->stride = stride_of(w->width);
+    memset(w->window, 0, SN_LOOP_WINDOW);
     memcpy(w->query, m->p, (size_t)w->width * (size_t)letters * sizeof *w->query);
     for (int i = 0; i < w->width && j->o->distance == SN_TOMTOM_PEARSON; i++) {
         for (int k = 0; k < letters; k++) at[k] = &w->query[i * letters + k];
@@ -225,8 +230,7 @@ static struct pair best_offset(const struct job *j, struct work *w, const int32_
     int n = w->width + width - 1, shorter = w->width < width ? w->width : width;
     int least = j->o->min_overlap < shorter ? j->o->min_overlap : shorter;
     struct pair best = {0};
-    memset(w->sum, 0, (size_t)(width - 1 + w->stride) * sizeof *w->sum);
-    j->loops->diagonals(w->row, w->stride, column, width, w->sum);
+    j->loops->diagonals(w->row, w->stride, column, width, w->window, w->sum);
     best.score = (int16_t)j->loops->largest(w->sum + least - 1, n - 2 * (least - 1));
     for (int k = least - 1; k < n - least + 1; k++) {
         if (w->sum[k] != best.score) continue;
@@ -269,11 +273,6 @@ static int compare_query(void *arg, int query, int worker) {
 
 /* ---- hits ---- */
 
-static int rising(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static int by_query(const void *a, const void *b) {
     const struct sn_tomtom_hit *x = a, *y = b;
     if (x->query != y->query) return x->query < y->query ? -1 : 1;
@@ -286,8 +285,12 @@ static int make_q(const struct job *j, int64_t n, double **p, double **q) {
     *p = sn_calloc((size_t)n, sizeof **p);
     *q = sn_calloc((size_t)n, sizeof **q);
     if (!*p || !*q) return SEQNET_ENOMEM;
+    union {
+        double *number;
+        uint64_t *bits; /* numbers that are not negative sort like their bits */
+    } sorted = {*p}, scratch = {*q};
     for (int64_t i = 0; i < n; i++) (*p)[i] = j->pairs[i].p;
-    qsort(*p, (size_t)n, sizeof **p, rising);
+    sn_sort_u64(sorted.bits, (size_t)n, scratch.bits);
     double least = 1;
     for (int64_t i = n - 1; i >= 0; i--) {
         double bound = (*p)[i] * (double)n / (double)(i + 1);
