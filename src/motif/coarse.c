@@ -28,7 +28,7 @@ struct index {
     struct entry {                /* tuples before they are sorted into lists */
         uint32_t key;             /* number << 1 | strand; the strand with the lower number */
         float value;
-    } * entry;
+    } * *entry;       /* (tiles) those of a tile's seqlets, one after another */
     int32_t *entries; /* (n) */
     int64_t *first;   /* (n + 1) of a seqlet's row */
     uint32_t *row;    /* places of its postings */
@@ -67,18 +67,60 @@ static int extract_tile(void *arg, int tile, int worker) {
     struct sn_gapped_kmer *k = sn_calloc((size_t)most, sizeof *k);
     float *h = sn_calloc((size_t)length * 5, sizeof *h);
     uint8_t *bases = sn_calloc((size_t)length, 1);
-    int rc = k && h && bases ? 0 : SEQNET_ENOMEM, end = (tile + 1) * PER_TILE < x->n ? (tile + 1) * PER_TILE : x->n;
+    struct entry *all = sn_calloc((size_t)PER_TILE * (size_t)MOST_ENTRIES(x), sizeof *all), *exact;
+    int64_t n_all = 0;
+    int rc = k && h && bases && all ? 0 : SEQNET_ENOMEM, end = (tile + 1) * PER_TILE < x->n ? (tile + 1) * PER_TILE : x->n;
     float *contribution = h ? h + 4 * length : NULL;
     for (int i = tile * PER_TILE; i < end && rc == 0; i++) {
         sn_seqlet_cut(x->a, &x->s[i], bases, h);
         for (int p = 0; p < length; p++) contribution[p] = bases[p] < 4 ? h[p * 4 + bases[p]] * (float)x->sign : 0;
         int n = sn_gapped_extract(&x->table, x->work[worker], bases, contribution, length, k);
-        pack(x, k, n, x->entry + (int64_t)i * MOST_ENTRIES(x), &x->entries[i]);
+        pack(x, k, n, all + n_all, &x->entries[i]);
+        n_all += x->entries[i];
     }
+    exact = rc == 0 ? realloc(all, (size_t)(n_all > 0 ? n_all : 1) * sizeof *all) : NULL;
+    if (exact)
+        x->entry[tile] = exact;
+    else
+        free(all);
+    if (rc == 0 && !exact) rc = sn_error(SEQNET_ENOMEM, "out of memory");
     free(k);
     free(h);
     free(bases);
     return rc;
+}
+
+/* How often each tuple occurs, into place; how long the rows get without those that occur once, into first. */
+static void count_entries(struct index *x, uint32_t *place) {
+    int tiles = (x->n + PER_TILE - 1) / PER_TILE;
+    for (int tile = 0; tile < tiles; tile++) {
+        const struct entry *e = x->entry[tile];
+        for (int i = tile * PER_TILE; i < x->n && i < (tile + 1) * PER_TILE; i++)
+            for (int m = 0; m < x->entries[i]; m++) place[e++->key >> 1]++;
+    }
+    for (int tile = 0; tile < tiles; tile++) {
+        const struct entry *e = x->entry[tile];
+        for (int i = tile * PER_TILE; i < x->n && i < (tile + 1) * PER_TILE; i++) {
+            x->first[i + 1] = x->first[i];
+            for (int m = 0; m < x->entries[i]; m++) x->first[i + 1] += place[e++->key >> 1] > 1;
+        }
+    }
+}
+
+/* Puts the entries of a tile into their lists and frees them. */
+static void place_entries(struct index *x, int tile, uint32_t *place) {
+    const struct entry *e = x->entry[tile];
+    for (int i = tile * PER_TILE; i < x->n && i < (tile + 1) * PER_TILE; i++) {
+        int64_t at = x->first[i];
+        for (int m = 0; m < x->entries[i]; m++, e++) {
+            uint32_t k = e->key >> 1;
+            if (place[k] == UINT32_MAX) continue;
+            x->posting[place[k]] = (struct posting){(uint32_t)i << 2 | (e->key & 1), e->value};
+            x->row[at++] = place[k]++;
+        }
+    }
+    free(x->entry[tile]);
+    x->entry[tile] = NULL;
 }
 
 /* Sorts all entries into lists by counting; lists of a single seqlet are dropped, they meet nobody. */
@@ -90,14 +132,7 @@ static int build(struct index *x) {
         free(place);
         return SEQNET_ENOMEM;
     }
-    int most = MOST_ENTRIES(x);
-    for (int64_t i = 0; i < x->n; i++)
-        for (int m = 0; m < x->entries[i]; m++) place[x->entry[i * most + m].key >> 1]++;
-    for (int64_t i = 0; i < x->n; i++) {
-        int64_t kept = 0;
-        for (int m = 0; m < x->entries[i]; m++) kept += place[x->entry[i * most + m].key >> 1] > 1;
-        x->first[i + 1] = x->first[i] + kept;
-    }
+    count_entries(x, place);
     for (uint32_t k = 0; k < keys; k++) {
         uint32_t n = place[k];
         place[k] = n > 1 ? lists_end : UINT32_MAX;
@@ -106,16 +141,7 @@ static int build(struct index *x) {
     x->row = sn_calloc((size_t)x->first[x->n], sizeof *x->row);
     x->posting = sn_calloc((size_t)lists_end, sizeof *x->posting);
     int rc = x->row && x->posting ? 0 : SEQNET_ENOMEM;
-    for (int64_t i = 0; i < x->n && rc == 0; i++) {
-        int64_t at = x->first[i];
-        for (int m = 0; m < x->entries[i]; m++) {
-            struct entry e = x->entry[i * most + m];
-            uint32_t k = e.key >> 1;
-            if (place[k] == UINT32_MAX) continue;
-            x->posting[place[k]] = (struct posting){(uint32_t)i << 2 | (e.key & 1), e.value};
-            x->row[at++] = place[k]++;
-        }
-    }
+    for (int tile = 0; tile < (x->n + PER_TILE - 1) / PER_TILE && rc == 0; tile++) place_entries(x, tile, place);
     for (uint32_t k = 0; k < keys && rc == 0; k++)
         if (place[k] != UINT32_MAX) x->posting[place[k] - 1].id |= 2;
     free(place);
@@ -143,15 +169,17 @@ static int make_index(struct index *x, struct sn_pool *pool) {
     int workers = sn_pool_size(pool);
     x->work = sn_calloc((size_t)workers, sizeof *x->work);
     x->entries = sn_calloc((size_t)x->n, sizeof *x->entries);
-    x->entry = sn_calloc((size_t)x->n * (size_t)MOST_ENTRIES(x), sizeof *x->entry);
+    x->entry = sn_calloc((size_t)(x->n / PER_TILE + 1), sizeof(struct entry *));
     x->sum = sn_calloc((size_t)workers, sizeof *x->sum);
     if (!x->work || !x->entries || !x->entry || !x->sum) return SEQNET_ENOMEM;
     for (int w = 0; w < workers; w++)
         if (!(x->sum[w] = sn_calloc((size_t)x->n, 2 * sizeof(float)))) return SEQNET_ENOMEM;
     SN_TRY(sn_pool_run(pool, (x->n + PER_TILE - 1) / PER_TILE, workers, extract_tile, x));
     SN_TRY(build(x));
-    free(x->entry);
-    x->entry = NULL;
+    for (int w = 0; w < workers; w++) {
+        sn_gapped_work_free(x->work[w]);
+        x->work[w] = NULL;
+    }
     return 0;
 }
 
@@ -174,6 +202,7 @@ int sn_coarse_neighbours(const struct sn_attributions *a, const struct sn_seqlet
     }
     free(x->work);
     free(x->sum);
+    for (int t = 0; x->entry && t < n / PER_TILE + 1; t++) free(x->entry[t]);
     free(x->entry);
     free(x->entries);
     free(x->first);

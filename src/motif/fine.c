@@ -9,6 +9,7 @@
 #include "motif/density.h"
 
 #define PER_TILE 16 /* rows */
+#define AHEAD 2     /* neighbours */
 
 struct fine_job {
     const struct sn_tracks *t;
@@ -42,6 +43,15 @@ static double spearman(const float *x, const float *y, int n, uint64_t *word, do
     return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : -2;
 }
 
+/* Neighbours are spread over memory: the lines of one that comes soon are asked for now. */
+static void prefetch(const struct sn_tracks *t, int i) {
+    const uint8_t *byte = t->byte + (int64_t)i * t->stride;
+    const float *value = t->value + (int64_t)i * t->length * SN_TRACK;
+    __builtin_prefetch(t->size + (int64_t)i * t->size_stride);
+    for (int k = 0; k < t->stride; k += 64) __builtin_prefetch(byte + k);
+    for (int k = 0; k < t->length * SN_TRACK; k += 16) __builtin_prefetch(value + k);
+}
+
 static void fine_row(const struct fine_job *j, int row, struct sn_padded *p, float *fine) {
     const struct sn_tracks *t = j->t;
     struct sn_neighbours *nb = j->nb;
@@ -49,6 +59,7 @@ static void fine_row(const struct fine_job *j, int row, struct sn_padded *p, flo
     sn_padded_set(p, t->value + (int64_t)row * t->length * SN_TRACK, t->length, t->length * 3 / 10, j->both_strands);
     for (int m = 0; m < nb->count[row]; m++) {
         struct sn_shift best;
+        if (m + AHEAD < nb->count[row]) prefetch(t, id[m + AHEAD]);
         sn_best_shift(p, t, id[m], j->both_strands, &best);
         fine[m] = best.score;
     }
