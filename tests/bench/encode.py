@@ -83,8 +83,10 @@ def one(a, name, model, train, test, work, database, table):
                                   "-o", folder / "patterns", "-@", a.threads[-1])
     found = folder / "patterns" / "motifs.meme"
     patterns = [p for p in tools.read_meme(found) if p.startswith("pos")]
-    tools.run(a, "motifs", "match", found, "--db", a.database, "--max-evalue", "1e9", "-o", folder / "matches.tsv")
-    right, words = verdict(name, patterns, tools.read_table(folder / "matches.tsv"), test, database)
+    right, words = False, ["no pattern"]
+    if patterns:
+        tools.run(a, "motifs", "match", found, "--db", a.database, "--max-evalue", "1e9", "-o", folder / "matches.tsv")
+        right, words = verdict(name, patterns, tools.read_table(folder / "matches.tsv"), test, database)
     table.add(set=name, model=model, test_auroc=auroc, right="yes" if right else "no", patterns=len(patterns), best="; ".join(words),
               seconds=f"{seconds + again:.1f}", peak_mb=max(peak, peak_again) >> 20)
     tools.say(f"  {name} {model}: auROC {auroc}, {'right' if right else 'WRONG'}: {'; '.join(words)}")
