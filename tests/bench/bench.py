@@ -86,10 +86,14 @@ def run_models(mode, a):
 
 
 WHAT = {"train": lambda a: run_models("train", a), "infer": lambda a: run_models("infer", a), "kernels": kernels.run,
-        "scaling": figures.scaling, "memory": figures.memory, "epochs": figures.epochs, "neighbour": figures.neighbour, "idle": figures.idle}
+        "passes": kernels.passes, "roofline": figures.roofline, "scaling": figures.scaling, "memory": figures.memory, "epochs": figures.epochs, "neighbour": figures.neighbour,
+        "idle": figures.idle}
+ALONE = {"passes", "roofline", "scaling", "epochs", "idle"}  # without peers
 HELP = """train       training sequences a second, all peers
 infer       the same for prediction, each side at its best batch
-kernels     seqnet's kernels against FMA peak and triad, and PyTorch's convolutions; MODEL: only lines that hold this word
+kernels     seqnet's kernels against the FMA peak, OpenBLAS and PyTorch's convolutions; MODEL: only lines that hold this word
+passes      seqnet's passes over memory against a triad; MODEL: only lines that hold this word
+roofline    a whole training step against its operations / FMA peak + its bytes / triad
 scaling     2 threads over 1, beside the machine's own gain
 memory      peak memory of training danq at batch 100
 epochs      the time of an epoch with ten times the data
@@ -107,6 +111,8 @@ def arguments():
     p.add_argument("--seconds", type=float, default=0.5, help="least length of a round; default %(default)s")
     p.add_argument("--batch", type=int, default=0, help="of training; default 64, deepbind 256")
     p.add_argument("--keep", type=int, default=4, help="fastest peers that take part in all rounds; default %(default)s")
+    p.add_argument("--isa", choices=("best", "all", "avx512", "avx2", "ref"), default="best",
+                   help="of kernels: instruction sets; default %(default)s, the one that seqnet would use")
     p.add_argument("--only", help="only peers whose name holds one of these words, comma-separated")
     p.add_argument("--out", type=pathlib.Path, default=TOP / "build" / "bench", help="default build/bench")
     p.add_argument("--build", type=pathlib.Path, default=TOP / "build", help=argparse.SUPPRESS)
@@ -120,7 +126,8 @@ def arguments():
 
 def main():
     a = arguments()
-    a.python = environment.ensure(a.cache)
+    if a.what not in ALONE:
+        a.python = environment.ensure(a.cache)
     for what in [a.what] if a.what else ["train", "infer"]:
         WHAT[what](a)
 
