@@ -135,7 +135,7 @@ static void bench_conv(struct bench *b, const char *model, int rows, int len, st
     char name[3][64];
     for (int i = 0; i < 3; i++)
         snprintf(name[i], sizeof name[i], "%s %s %dx%d %d>%d k%d d%d%s", pass[i] + 5, model, rows, len, s.cin, s.cout, s.k, s.dilation,
-                 s.direct ? "" : " Toom-Cook");
+                 sn_toom_choose(&s, NULL) ? " Toom-Cook" : "");
     report(b, name[0], flop, run_conv_fwd, &(struct sn_conv_fwd){.s = s, .n = rows, .x = tx, .w = fwd, .y = ty, .ws = ws});
     report(b, name[1], flop, run_conv_bwd_data, &(struct sn_conv_bwd_data){.s = s, .n = rows, .dy = ty, .w = bwd, .dx = tx, .ws = ws});
     report(
