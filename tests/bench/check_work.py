@@ -46,6 +46,13 @@ NETS = {
                  ("l", "backward"): ("", 2 * 2 * 64 * (9 * 8 + 8 * 16), (9 * 8 + 2 * 9 * 64) * FLOATS, 2 * 4 * (8 * 64 + 16 * 64)),
                  ("l", "gradient kernel"): ("", 2 * 64 * 9 * 8, 0, FLOATS * 8 * 64),
                  ("l", "gradient reverse_recurrent_kernel"): ("", 2 * 64 * 8 * 16, 0, FLOATS * 16 * 64)}),
+    # fused with relu alone
+    "relu": ("  - conv1d: {name: c, filters: 8, kernel_size: 5, activation: relu}\n"
+             "  - conv1d: {name: d, filters: 8, kernel_size: 4, activation: relu}\n" + DENSE, {
+                 ("c", "forward"): ("codes", 2 * 36 * 3 * 8, 36 * 8 * FLOATS + 40, 4 * (5 * 4 * 8 + 8)),
+                 ("c", "gradient kernel"): ("codes", 2 * 36 * 3 * 8, 40, FLOATS * 5 * 4 * 8),
+                 ("d", "forward"): ("direct", 2 * 33 * 4 * 8 * 8, 33 * 8 * FLOATS, 4 * (4 * 8 * 8 + 8)),
+                 ("d", "backward"): ("direct", 2 * 33 * 4 * 8 * 8, None, None)}),
     # the input needs no gradient: no product for it
     "bare": ("  - lstm: {name: l, units: 16}\n  - dense: {name: last, units: tasks, activation: sigmoid}\n", {
         ("l", "forward"): ("", 2 * 64 * (40 * 4 + 39 * 16), None, None),

@@ -9,6 +9,7 @@
  * once: nothing for layers that work in place, or inside a fusion. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "conv_rule.h"
 #include "core/cpu.h"
@@ -61,15 +62,15 @@ static double conv_work(const struct sn_conv *s, int64_t outputs, char how[64]) 
     return (double)tiles * t.points * t.chunks * s->cin * s->cout;
 }
 
-/* On codes: additions of pairs. `last`: the chain's last node, a pooling, or the convolution itself. */
-static double codes_work(const struct sn_node *nd, const struct sn_node *last, bool gradient, char how[64]) {
+/* On codes: additions of pairs. pool: what the convolution is fused with, NULL: nothing, or what does not spare any output. */
+static double codes_work(const struct sn_node *nd, const struct sn_node *pool, bool gradient, char how[64]) {
     const struct sn_conv s = conv_of(nd);
     double outputs = (double)nd->out.len;
-    snprintf(how, 64, last == nd ? "codes" : gradient ? "codes, winners" : "codes, fused");
-    if (last != nd && gradient) {
-        outputs = (double)last->out.len;
-    } else if (last != nd && last->out.seq) { /* what no window covers is not worked out */
-        const int64_t covered = last->out.len * last->op->geometry(last).size;
+    snprintf(how, 64, !pool ? "codes" : gradient ? "codes, winners" : "codes, fused");
+    if (pool && gradient) {
+        outputs = (double)pool->out.len;
+    } else if (pool && pool->out.seq) { /* what no window covers is not worked out */
+        const int64_t covered = pool->out.len * pool->op->geometry(pool).size;
         if (covered < nd->out.len) outputs = (double)covered;
     }
     return outputs * (double)((s.k + SN_CODES_K - 1) / SN_CODES_K) * s.cout;
@@ -90,13 +91,13 @@ static double lstm_recurrence(const struct sn_node *nd) {
 }
 
 static double matrix_work(const struct sn_plan *p, const struct sn_item *it, char how[64]) {
-    const struct sn_node *last = &p->graph->nodes[it->node];
-    const struct sn_node *nd = it->chain >= 0 ? &p->graph->nodes[p->chains[it->chain].node[0]] : last;
+    const struct sn_chain *chain = it->chain >= 0 ? &p->chains[it->chain] : NULL;
+    const struct sn_node *nd = &p->graph->nodes[chain ? chain->node[0] : it->node];
+    const struct sn_node *last = chain ? &p->graph->nodes[chain->node[chain->n - 1]] : nd;
     const bool weight = it->kind == SN_ITEM_WEIGHT, back = it->kind == SN_ITEM_BACKWARD;
     how[0] = 0;
     if (it->kind == SN_ITEM_SUM || nd->n_weights == 0 || (weight && nd->weights[it->weight].rank < 2)) return 0;
-    if (nd->on_codes)
-        return codes_work(nd, it->chain >= 0 ? &p->graph->nodes[p->chains[it->chain].node[p->chains[it->chain].n - 1]] : nd, weight, how);
+    if (nd->on_codes) return codes_work(nd, strstr(last->op->name, "pooling") ? last : NULL, weight, how);
     if (nd->op == sn_op_find("conv1d")) {
         const struct sn_conv s = conv_of(nd), t = sn_conv_transposed(&s);
         const bool transposed = back && s.stride == 1 && s.cin >= 16;
