@@ -94,9 +94,8 @@ def scaling(a):
         sys.exit("bench: scaling needs --threads 2 or more")
     machines = [start(contenders.start_machine(a, t)) for t in (1, n)]
     rows = []
-    for name, batch in (("basset", 64), ("danq", 64), ("bpnet-like", 64), ("deepbind", 512)):
-        if not shipped([name]) or (a.model and a.model != name):
-            continue
+    for name in [a.model] if a.model else shipped(("basset", "danq", "bpnet-like", "deepbind")):
+        batch = a.batch or (512 if name == "deepbind" else 64)
         case = make_case(name, a, batch)
         ours, limits = [start(contenders.start_seqnet(case, "train", t)) for t in (1, n)], []
         for _ in range(a.rounds):
@@ -105,7 +104,7 @@ def scaling(a):
             limits.append([m.command(f"round {a.seconds}") for m in machines])
         gain = ours[1].median() / ours[0].median()
         fma, triad = (statistics.median(two[k] / one[k] for one, two in limits) for k in ("fma", "triad"))
-        rows.append((name, batch, f"{ours[0].median():.4g}", f"{ours[1].median():.4g}", f"{gain:.3f}", f"{fma:.3f}", f"{triad:.3f}",
+        rows.append((case.name, batch, f"{ours[0].median():.4g}", f"{ours[1].median():.4g}", f"{gain:.3f}", f"{fma:.3f}", f"{triad:.3f}",
                      f"{gain / fma:.3f}", f"{gain / triad:.3f}"))
         for c in ours:
             c.stop()
