@@ -389,6 +389,7 @@ int main(int argc, char **argv) {
     const char *which = argc > 1 ? argv[1] : "best";
     struct bench b = {.only = argc > 2 ? argv[2] : NULL};
     bool any = false;
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* who reads a pipe sees every line when it is done */
     printf("%s\n", sn_cpu_name());
     printf("triad %.1f GB/s\n", bandwidth());
     for (int isa = best; isa >= SN_ISA_REF; isa--) {
