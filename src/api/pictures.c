@@ -25,16 +25,6 @@ static int open_file(const struct sn_pictures *p, const char *name, struct sn_ou
     return rc;
 }
 
-/* A name as part of a file name. */
-static int add_plain(struct sn_str *s, const char *name) {
-    for (int i = 0; name[i] && i < NAME_LENGTH; i++) {
-        char c = name[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
-        SN_TRY(sn_str_add(s, plain ? &c : "_", 1));
-    }
-    return 0;
-}
-
 static int draw(const struct sn_pictures *p, const char *file, const struct sn_logo *logo) {
     struct sn_outfile *f = NULL;
     SN_TRY(open_file(p, file, &f));
@@ -190,7 +180,7 @@ static int draw_sequence(const struct sn_pictures *p, int64_t i, int rank) {
     SN_GO(sn_explainer_target(p->e, &subtitle));
     SN_GO(sn_str_printf(&subtitle, " %.3g, mean of references %.3g", (double)p->x->output[i], (double)p->x->expected[i]));
     SN_GO(sn_str_printf(&file, "logos/sequence_%03d_", rank));
-    SN_GO(add_plain(&file, d->names[i]));
+    SN_GO(sn_file_word(&file, d->names[i], NAME_LENGTH));
     SN_GO(sn_str_puts(&file, ".svg"));
     SN_GO(draw(p, file.s,
                &(struct sn_logo){.title = d->names[i],
