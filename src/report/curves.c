@@ -54,7 +54,7 @@ static void put_training(struct sn_page *p, int m) {
     if (g->n_metrics > 0) put_epochs(p, m, both ? "b" : NULL, g->metrics, g->n_metrics, "metrics");
     sn_figure_caption(p);
     if (g->name) sn_html_text(h, g->name);
-    sn_html_put(h, "%s%s", g->name ? ": " : "", both ? "loss (a) and metrics on the validation sequences (b)" : "training");
+    sn_html_put(h, "%s%s", g->name ? ": " : "", both ? "Loss (a) and metrics on the validation sequences (b)" : "Training");
     sn_html_put(h, " by epoch");
     if (isfinite(g->best)) {
         sn_html_put(h, "; the dashed line is epoch ");
@@ -154,9 +154,8 @@ static void put_metrics(struct sn_page *p, const struct sn_report_evaluation *e)
     struct sn_html *h = &p->h;
     bool shown[COLUMNS];
     sn_box_open(p, "Table of metrics");
-    sn_html_put(h, "<table>\n<caption>Metrics, ");
-    sn_html_text(h, e->title);
-    sn_html_put(h, "</caption>\n<thead><tr><th scope=\"col\">Task</th><th scope=\"col\" class=\"n\">Sequences</th>");
+    sn_html_put(h,
+                "<table>\n<caption>Metrics</caption>\n<thead><tr><th scope=\"col\">Task</th><th scope=\"col\" class=\"n\">Sequences</th>");
     for (int c = 0; c < COLUMNS; c++)
         if ((shown[c] = has_values(e, &columns[c]))) sn_html_put(h, "<th scope=\"col\" class=\"n\">%s</th>", columns[c].title);
     sn_html_put(h, "</tr></thead>\n<tbody>\n");

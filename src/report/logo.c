@@ -230,7 +230,7 @@ static void draw_position_axis(struct canvas *c, int row) {
     const struct sn_logo *l = c->l;
     int64_t begin = (int64_t)row * c->per_row, end = row_end(c, row);
     double bottom = y_of(c, row, c->lo) + 3;
-    int64_t every = c->cell >= 24 ? 1 : c->cell >= 14 ? 5 : 10;
+    int64_t every = c->cell >= 24 ? 1 : c->cell >= 12 ? 5 : 10;
     for (int64_t pos = begin; pos < end; pos++) {
         if ((pos + l->first) % every != 0) continue;
         char text[32];

@@ -100,7 +100,7 @@ static void put_positions(struct sn_page *p, int i, struct sn_str *name) {
                                         .x_hi = b.lo + b.n * b.width,
                                         .y_whole = true,
                                         .width = 300,
-                                        .height = 170},
+                                        .height = 154},
                       name->s);
     }
     free(b.count);

@@ -2,9 +2,9 @@
 #include "report/parts.h"
 
 static const char colours[] =
-    ":root{--ground:#fff;--panel:#f6f7f9;--rule:#d5dbe1;--link:#0b57a4;--warn:#fff4e0;--warn-rule:#d98e1a}\n"
+    ":root{--ground:#fff;--panel:#f6f7f9;--rule:#d5dbe1;--link:#0b57a4;--warn:#fff4e0;--warn-rule:#d98e1a;--shade:#0003}\n"
     "@media screen and (prefers-color-scheme:dark){:root{--ground:#15181c;--panel:#1d2126;--rule:#3a424b;--link:#7fb7ff;--warn:#33270f;"
-    "--warn-rule:#b5791b}}\n";
+    "--warn-rule:#b5791b;--shade:#000c}}\n";
 
 static const char text[] =
     "*{box-sizing:border-box}\n"
@@ -19,7 +19,8 @@ static const char text[] =
     "h3{font-size:1.08rem;line-height:1.35;margin:0 0 .35rem}\n"
     "h4{font-size:.95rem;margin:1.1rem 0 .4rem}\n"
     "p{margin:.6rem 0;max-width:44rem}\n"
-    "a{color:var(--link);text-decoration-thickness:1px;text-underline-offset:.15em}\n"
+    "a{color:var(--link);text-decoration-thickness:1px;text-underline-offset:.22em}\n"
+    "sup{font-size:.75em;line-height:0}\n"
     "a:focus-visible,.box:focus-visible{outline:2px solid var(--link);outline-offset:2px}\n"
     ".by{color:var(--muted);font-size:.9rem;margin:0}\n"
     "nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:1rem 0 0;padding:.6rem 0;border-top:1px solid "
@@ -32,18 +33,23 @@ static const char text[] =
     "code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,\"DejaVu Sans Mono\",monospace;font-size:.86rem}\n"
     "pre{margin:0;padding:.8rem 1rem;background:var(--panel);border-radius:6px;white-space:pre-wrap}\n";
 
-static const char figures[] = "svg{display:block;max-width:100%;height:auto;overflow:hidden}\n"
-                              "svg.defs{position:absolute}\n"
-                              "figure{margin:1.2rem 0 1.6rem}\n"
-                              ".panels{display:flex;flex-wrap:wrap;gap:1rem 1.5rem;align-items:flex-end}\n"
-                              ".panel{max-width:100%;min-width:0}\n"
-                              ".tag{display:block;font-weight:700;font-size:.95rem;line-height:1.2;padding-bottom:.2rem}\n"
-                              "figcaption{font-size:.88rem;line-height:1.5;margin-top:.55rem;max-width:48rem;color:var(--text)}\n"
-                              ".files{white-space:nowrap;font-size:.92em}\n"
-                              ".box{overflow-x:auto;max-width:100%;padding-bottom:.3rem}\n"
-                              ".box svg{max-width:none}\n"
-                              "article{border-top:1px solid var(--rule);padding-top:1.3rem;margin-top:1.8rem}\n"
-                              "article.part{margin-left:1.2rem}\n";
+static const char figures[] =
+    "svg{display:block;max-width:100%;height:auto;overflow:hidden}\n"
+    "svg.defs{position:absolute}\n"
+    "figure{margin:1.2rem 0 1.6rem}\n"
+    ".panels{display:flex;flex-wrap:wrap;gap:1rem 1.5rem;align-items:flex-start}\n"
+    ".panel{max-width:100%;min-width:0}\n"
+    ".tag{display:block;font-weight:700;font-size:.95rem;line-height:1.2;padding-bottom:.2rem}\n"
+    "figcaption{font-size:.88rem;line-height:1.5;margin-top:.55rem;max-width:48rem;color:var(--text)}\n"
+    ".files{white-space:nowrap;font-size:.92em}\n"
+    /* the shade at an edge says that there is more; it goes away at the end */
+    ".box{overflow-x:auto;max-width:100%;padding-bottom:.3rem;background:linear-gradient(to right,var(--ground),transparent) local 0 "
+    "0/2.5rem "
+    "100%,linear-gradient(to left,var(--ground),transparent) local 100% 0/2.5rem 100%,linear-gradient(to right,var(--shade),transparent) 0 "
+    "0/.8rem 100%,linear-gradient(to left,var(--shade),transparent) 100% 0/.8rem 100%;background-repeat:no-repeat}\n"
+    ".box svg{max-width:none}\n"
+    "article{border-top:1px solid var(--rule);padding-top:1.3rem;margin-top:1.8rem}\n"
+    "article.part{margin-left:1.2rem}\n";
 
 static const char tables[] =
     "table{border-collapse:collapse;font-size:.88rem;line-height:1.4;font-variant-numeric:tabular-nums}\n"
@@ -71,7 +77,7 @@ static const char paper[] = "@media print{\n"
                             "nav{display:none}\n"
                             "h2{break-after:avoid}h3,h4,.facts{break-after:avoid}\n"
                             "figure,tr,.card,.panel{break-inside:avoid}\n"
-                            ".box{overflow:visible}\n"
+                            ".box{overflow:visible;background:none}\n"
                             ".box svg{max-width:100%}\n"
                             "a{color:inherit;text-decoration:none}\n"
                             "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}\n"

@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 SIZES = [(400, 800), (1400, 900)]
+PIECE = 1400  # height of a screenshot
 KINDS = ["full", "empty", "odd", "many"]
 
 # Runs in the page through the debugger, not as a script of the page. Returns problems, each a line.
@@ -47,9 +48,9 @@ for (const s of pictures) {
             say('text leaves its picture', t, '"' + t.textContent.slice(0, 30) + '"');
     }
     const uses = [...s.querySelectorAll('use')];
-    for (const u of uses) if (!(rect(u).width > 0.5)) say('letter not drawn', u);
-    if (texts.length * uses.length < 200000)
-        for (const t of texts) for (const u of uses) if (crosses(rect(t), rect(u))) say('text on a letter', t, t.textContent);
+    const at = uses.map(rect);
+    for (const u of at) if (!(u.width > 0.5)) say('letter not drawn', s);
+    for (const t of texts) { const q = rect(t); if (at.some(u => crosses(q, u))) say('text on a letter', t, t.textContent); }
 }
 
 sweep(all('h1,h2,h3,h4,p,pre,li,dt,dd,th,td,caption,figcaption,.panel,.box,.tag'), 'overlap');
@@ -175,11 +176,13 @@ class Browser:
     def requests(self):
         return [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
 
-    def shot(self, path, size, height):
-        self.call("Emulation.setDeviceMetricsOverride", width=size[0], height=height, deviceScaleFactor=1, mobile=False)
-        data = self.call("Page.captureScreenshot", format="png")["data"]
-        with open(path, "wb") as f:
-            f.write(base64.b64decode(data))
+    def shots(self, path, size, height):
+        """The page as pieces of a height that can be looked at: PATH_00.png and so on."""
+        for i, y in enumerate(range(0, min(height, 40 * PIECE), PIECE)):
+            clip = {"x": 0, "y": y, "width": size[0], "height": min(PIECE, height - y), "scale": 1}
+            data = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)["data"]
+            with open(f"{path}_{i:02d}.png", "wb") as f:
+                f.write(base64.b64decode(data))
 
     def close(self):
         try:
@@ -221,8 +224,8 @@ def check(browser, kind, folder, shots):
             problems.append(f"{where}: asks for {asked[0]}")
         problems += [f"{where}: no file {f}" for f in sorted(set(m["files"])) if not os.path.isfile(os.path.join(folder, f))]
         if shots:
-            name = f"{kind}_{size[0]}{'_dark' if dark else ''}{'_paper' if paper else ''}.png"
-            browser.shot(os.path.join(shots, name), size, min(m["height"], 16000))
+            name = f"{kind}_{size[0]}{'_dark' if dark else ''}{'_paper' if paper else ''}"
+            browser.shots(os.path.join(shots, name), size, m["height"])
     return problems
 
 

@@ -98,7 +98,8 @@ static int make_matrix(const char *word, int flank, double *p, double *c, double
         bool inside = i >= flank && i < flank + n, strong = inside && word[i - flank] < 'a';
         int letter = inside ? (int)(strchr("ACGTacgt", word[i - flank]) - "ACGTacgt") % 4 : (int)sn_stream_below(&rng, 4);
         sharpen(p + i * 4, letter, inside ? (strong ? 0.9 : 0.55) + 0.08 * unit() : 0.27 + 0.06 * unit());
-        for (int k = 0; c && k < 4; k++) c[i * 4 + k] = sign * (p[i * 4 + k] - 0.25) * (inside ? 0.35 : 0.03) * (0.8 + 0.4 * unit());
+        for (int k = 0; c && k < 4; k++)
+            c[i * 4 + k] = sign * (p[i * 4 + k] * (inside ? 0.3 : 0.01) * (0.8 + 0.4 * unit()) - (k == letter ? 0 : 0.012 * unit()));
     }
     return width;
 }
@@ -231,7 +232,7 @@ static const struct sn_report_fact run_facts[] = {
 static const struct sn_report_card cards[] = {{"Model", model_facts, 8}, {"Data", data_facts, 3}, {"Explanation", run_facts, 5}};
 
 static struct sn_report_evaluation evaluation = {
-    .title = "validation sequences", .note = "Held out of the training; scores of the epoch that was kept.", .tasks = tasks, .n = 1};
+    .title = "Validation sequences", .note = "Held out of the training; scores of the epoch that was kept.", .tasks = tasks, .n = 1};
 
 static const char *const notes[] = {"This model was trained against shuffled sequences: its scores of real genomes come out too high."};
 
