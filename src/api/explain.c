@@ -5,7 +5,7 @@
 
 #include "api/api.h"
 #include "api/pictures.h"
-#include "motif/meme.h"
+#include "motif/database.h"
 
 struct seqnet_explainer {
     const seqnet_ctx *ctx;
@@ -58,7 +58,7 @@ static void fill_words(seqnet_explain_options *o) {
 /* ---- making ---- */
 
 static int read_known(const struct sn_alphabet *a, const char *path, struct sn_motif_set *known) {
-    SN_TRY(sn_meme_read(path, known));
+    SN_TRY(sn_motifs_read(path, known));
     if (strcmp(known->letter, a->letters) == 0) return 0;
     return sn_error(SEQNET_EDATA, "%s: its motifs are over the letters %s, the model reads %s", path, known->letter, a->letters);
 }

@@ -16,6 +16,9 @@ const struct command commands[] = {
      cmd_scan, 2, false},
     {EXPLAIN, "explain", "MODEL... INPUT [-f REF.fa] -o OUTDIR", "base-level contributions, motifs, logos", cmd_explain, 2, false},
     {INFO, "info", "MODEL|ARCH.yaml|NAME", "what is in a model or an architecture", cmd_info, 1, true},
+    {MATCH, "motifs match", "QUERY.meme [--db NAME|DB.meme]", "compare motifs with known ones (Tomtom's statistics)", cmd_motifs_match, 1,
+     false},
+    {SITES, "motifs scan", "MOTIFS.meme SEQS.fa", "find sites of motifs in sequences (FIMO's statistics)", cmd_motifs_scan, 2, false},
 };
 const int n_commands = sizeof commands / sizeof *commands;
 
@@ -32,6 +35,9 @@ static const char *const word_method[] = {"deeplift", NULL};
 static const char *const later_method[] = {"integrated-gradients", "input-x-gradient", "saliency", "ism", NULL};
 static const char *const word_rule[] = {"rescale", NULL};
 static const char *const later_rule[] = {"reveal-cancel", "genomics", NULL};
+static const char *const word_distance[] = {"euclidean", "pearson", NULL};
+static const char *const word_both[] = {"both", "forward", NULL};
+static const char *const word_background[] = {"motifs", "uniform", NULL};
 static const char *const word_target[] = {"logit", "probability", NULL};
 
 #define AT(field) offsetof(struct args, field)
@@ -125,6 +131,26 @@ const struct option options[] = {
     {"Explanation", "n-logos", 0, OPT_INT, EXPLAIN, AT(explain.n_logos), 0, 100000, .help = "sequences drawn, the strongest first"},
     {"Explanation", "max-memory", 0, OPT_SIZE, EXPLAIN, AT(explain.max_memory), 1 << 20, BIG, .unit = "BYTES",
      .help = "activations per worker; references are taken in parts to keep it"},
+    /* ---- motifs ---- */
+    {"Comparison", "db", 0, OPT_TEXT, MATCH, AT(motif_db), .unit = "NAME|FILE",
+     .help = "known motifs: MEME or JASPAR file, or installed: jaspar (vertebrates), jaspar-all"},
+    {"Comparison", "distance", 0, OPT_WORD, MATCH, AT(match.distance), .words = word_distance, .help = "of columns"},
+    {"Comparison", "min-overlap", 0, OPT_INT, MATCH, AT(match.min_overlap), 1, 300, .unit = "COLUMNS",
+     .help = "that must overlap, or all of the narrower motif"},
+    {"Comparison", "strand", 0, OPT_WORD, MATCH, AT(match.strand), .words = word_both,
+     .help = "strands of the known motifs; forward for RNA"},
+    {"Comparison", "max-pvalue", 0, OPT_FLOAT, MATCH, AT(match.max_pvalue), 0, 1, .help = "leave out matches above", .unset = "any"},
+    {"Comparison", "max-evalue", 0, OPT_FLOAT, MATCH, AT(match.max_evalue), 0, 1e12,
+     .help = "leave out matches above; E is p times the known motifs"},
+    {"Comparison", "max-qvalue", 0, OPT_FLOAT, MATCH, AT(match.max_qvalue), 0, 1, .help = "leave out matches above", .unset = "any"},
+    {"Comparison", "top", 0, OPT_INT, MATCH, AT(match.top), 0, INT32_MAX, .help = "matches of each motif, the best; 0 = all"},
+    {"Sites", "threshold", 0, OPT_FLOAT, SITES, AT(sites.threshold), 1e-300, 1, .help = "largest p-value of a site"},
+    {"Sites", "max-qvalue", 0, OPT_FLOAT, SITES, AT(sites.max_qvalue), 0, 1, .help = "leave out sites above", .unset = "any"},
+    {"Sites", "strand", 0, OPT_WORD, SITES, AT(sites.strand), .words = word_both, .help = "strands to scan; forward for RNA"},
+    {"Sites", "background", 0, OPT_WORD, SITES, AT(sites.background), .words = word_background,
+     .help = "letter frequencies of random sequence: as the motif file says, or all alike"},
+    {"Sites", "pseudo", 0, OPT_FLOAT, SITES, AT(sites.pseudo), 1e-9, 1, .help = "added to every probability of a motif"},
+    {"Sites", "bed", 0, OPT_FLAG, SITES, AT(sites.bed), .help = "BED, in the order of the sequences, instead of FIMO's table"},
     /* ---- info ---- */
     {"Information", "memory", 0, OPT_FLAG, INFO, AT(memory), .help = "print the memory plan: stages, buffers, bytes"},
     {"Information", "digest", 0, OPT_FLAG, INFO, AT(digest), .help = "print the digest of weights and architecture alone"},
@@ -136,14 +162,15 @@ const struct option options[] = {
     {"Common", "output", 'o', OPT_TEXT, EXPLAIN, AT(output), .unit = "OUTDIR", .help = "folder for the results", .outside = true},
     {"Common", "output", 'o', OPT_TEXT, SCAN, AT(output), .unit = "FILE", .unset = "track to stdout",
      .help = "*.bedgraph: the track; *.bed: called sites; with .gz: BGZF and index", .outside = true},
-    {"Common", "output", 'o', OPT_TEXT, EVALUATE | PREDICT | INFO, AT(output), .unit = "FILE", .help = "output", .unset = "stdout",
-     .outside = true},
+    {"Common", "output", 'o', OPT_TEXT, EVALUATE | PREDICT | INFO | MATCH | SITES, AT(output), .unit = "FILE", .help = "output",
+     .unset = "stdout", .outside = true},
     {"Common", "threads", '@', OPT_INT, ALL, AT(ctx.threads), 1, 128, .help = "workers in all", .unset = "the cores the process may use",
      .outside = true},
-    {"Common", "device", 0, OPT_WORD, ALL, AT(ctx.device), .words = word_device,
+    {"Common", "device", 0, OPT_WORD, MODELS, AT(ctx.device), .words = word_device,
      .help = "where to compute; auto falls back to cpu and says so"},
-    {"Common", "gemm", 0, OPT_WORD, ALL, AT(ctx.gemm), .words = word_gemm, .help = "matrix products: own kernels, or the OpenBLAS module"},
-    {"Common", "seed", 0, OPT_SIZE, ALL, AT(seed), 0, BIG, .help = "of everything that is drawn"},
+    {"Common", "gemm", 0, OPT_WORD, MODELS, AT(ctx.gemm), .words = word_gemm,
+     .help = "matrix products: own kernels, or the OpenBLAS module"},
+    {"Common", "seed", 0, OPT_SIZE, MODELS, AT(seed), 0, BIG, .help = "of everything that is drawn"},
     {"Common", "quiet", 0, OPT_FLAG, ALL, AT(quiet), .help = "warnings and errors only", .outside = true},
     {"Common", "verbose", 'v', OPT_FLAG, ALL, AT(verbose), .help = "more about what is done", .outside = true},
     {"Common", "help", 'h', OPT_FLAG, ALL, AT(help), .help = "this text"},
@@ -160,6 +187,10 @@ void args_defaults(struct args *a) {
     seqnet_predictor_defaults(&a->predict);
     seqnet_scan_defaults(&a->scan);
     seqnet_explain_defaults(&a->explain);
+    seqnet_match_defaults(&a->match);
+    seqnet_sites_defaults(&a->sites);
+    a->motif_db = "jaspar";
+    a->match.max_evalue = 10; /* of a program's output; the library leaves out nothing */
     a->seed = (int64_t)a->train.seed;
     a->n_tasks = 1;
 }

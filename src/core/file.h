@@ -30,6 +30,9 @@ int sn_make_dir(const char *path);
 
 /* Reads a whole regular file of at most `max` bytes into *out (NUL added behind the end; free()). */
 int sn_read_file(const char *path, size_t max, char **out, size_t *n);
+/* Replaces a text that is gzip data (any number of members: bgzip too) by what it unpacks to, at most `max` bytes; others stay. On failure
+ * *text is left as it was. `path` is for messages. */
+int sn_gunzip(const char *path, size_t max, char **text, size_t *n);
 
 /* CRC-32C (Castagnoli), start with crc = 0. "123456789" -> 0xe3069283. */
 uint32_t sn_crc32c(uint32_t crc, const void *data, size_t n);

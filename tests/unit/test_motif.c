@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/rng.h"
+#include "motif/database.h"
 #include "motif/meme.h"
 #include "report/glyphs.h"
 #include "report/logo.h"
@@ -140,7 +141,7 @@ START_TEST(round_trip) {
             snprintf(id, sizeof id, "m %d", i);
             ck_ok(sn_motif_add(&s, id, i % 2 ? "an alt" : NULL, width, p, i * 10));
         }
-        ck_ok(sn_meme_read(save_set(&s, "a.meme"), &back));
+        ck_ok(sn_motifs_read(save_set(&s, "a.meme"), &back));
         ck_assert_str_eq(back.letter, alphabets[k]);
         ck_assert_int_eq(back.n, 20);
         for (int i = 0; i < 20; i++) {
@@ -179,7 +180,7 @@ END_TEST
 START_TEST(foreign_files) {
     struct sn_motif_set s;
     /* CRLF, no alphabet, strands or background, keys partly missing or without space, log-odds, URL lines, no newline at the end */
-    ck_ok(sn_meme_read(
+    ck_ok(sn_motifs_read(
         temp_text("a.meme",
                   "MEME version 5.4.1 (Release)\r\n\r\nMOTIF a\r\nlog-odds matrix: alength= 4 w= 2\r\n 1 2 -3 4\r\n 1 2 3 -400\r\n"
                   "letter-probability matrix: alength=4 w=2 nsites=7 E= 1.2e-005\r\n0.1 0.2 0.3 0.4\r\n.25\t.25 .25 .25\r\nURL http://x\r\n"
@@ -191,7 +192,7 @@ START_TEST(foreign_files) {
     ck_assert_double_eq_tol(s.m[0].p[3], .4, 1e-12);
     ck_assert_double_eq_tol(s.m[1].p[9], .999, 1e-12);
     sn_motif_set_free(&s);
-    ck_ok(sn_meme_read(
+    ck_ok(sn_motifs_read(
         temp_text("b.meme",
                   "MEME version 4\nALPHABET \"DNA\" DNA-LIKE\nT \"Thymine\" 008000 ~ A \"Adenine\" CC0000\nC ~ G\nN = ACGT\nEND ALPHABET\n"
                   "Background letter frequencies (from x):\nA 0.3 C 0.2\nG 0.2 T 0.3\nMOTIF a\nletter-probability matrix: w= 1\n1 0 0 0\n"
@@ -210,7 +211,7 @@ START_TEST(refused_files) {
         const char *text, *message;
     } cases[] = {
         {"", "found none"},
-        {">a\nACGT\n", "r.meme:1: expected a MEME motif file"},
+        {"hello\nworld\n", "r.meme:1: expected a motif file"},
         {HEAD, "found none"},
         {HEAD "MOTIF\n", "r.meme:3: expected a name"},
         {HEAD "letter-probability matrix: w= 1\n1 0 0 0\n", "r.meme:3: expected a MOTIF line"},
@@ -231,17 +232,18 @@ START_TEST(refused_files) {
     };
     struct sn_motif_set s;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ck_error(sn_meme_read(temp_text("r.meme", cases[i].text), &s), SEQNET_EFORMAT, cases[i].message);
+        ck_error(sn_motifs_read(temp_text("r.meme", cases[i].text), &s), SEQNET_EFORMAT, cases[i].message);
         ck_assert(s.n == 0 && s.m == NULL);
     }
-    ck_error(sn_meme_read(temp_write("r.meme", "\x1f\x8b\0\0", 4), &s), SEQNET_EFORMAT, "compressed");
-    ck_error(sn_meme_read(temp_path("none"), &s), SEQNET_EIO, "none");
+    ck_error(sn_motifs_read(temp_write("r.meme", "\x1f\x8b\0\0", 4), &s), SEQNET_EFORMAT, "damaged or truncated gzip data");
+    ck_error(sn_motifs_read(temp_write("r.meme", "BZh9\0\0", 6), &s), SEQNET_EFORMAT, "compressed");
+    ck_error(sn_motifs_read(temp_path("none"), &s), SEQNET_EIO, "none");
     /* cut at every byte: an error or fewer motifs, never more */
     static const char full[] =
         HEAD "strands: + -\n\nBackground letter frequencies\nA .25 C .25 G .25 T .25\nMOTIF a\nletter-probability matrix: w= 2\n"
              " .25 .25 .25 .25\n 1 0 0 0\n";
     for (size_t n = 0; n < sizeof full; n++) {
-        int rc = sn_meme_read(temp_write("r.meme", full, n), &s);
+        int rc = sn_motifs_read(temp_write("r.meme", full, n), &s);
         ck_assert(rc == SEQNET_EFORMAT || (rc == 0 && s.n == 1));
         sn_motif_set_free(&s);
     }
