@@ -31,7 +31,7 @@ void seqnet_explain_defaults_size(seqnet_explain_options *o, size_t size) {
 }
 
 int seqnet_explain_check(const seqnet_explain_options *caller) {
-    static const char *const methods[] = {"deeplift", NULL};
+    static const char *const methods[] = {"deeplift", "integrated-gradients", "input-x-gradient", "saliency", "ism", NULL};
     static const char *const rules[] = {"rescale", NULL};
     static const char *const targets[] = {"logit", "probability", NULL};
     seqnet_explain_options o;
@@ -112,21 +112,34 @@ static int encode(const struct sn_arch *a, const char *bases, int64_t length, ui
                     a->alphabet->name);
 }
 
+int seqnet_explainer_tasks(const seqnet_explainer *e) {
+    return sn_explainer_tasks(e->inner);
+}
+
+static int give_results(const seqnet_explanation *from, int n, seqnet_explanation *out) {
+    char *to = (char *)out;
+    size_t step = out->size; /* of an array of the caller's struct */
+    for (int t = 0; t < n; t++) SN_TRY(sn_give_result(to + (size_t)t * step, &from[t], sizeof *from, "seqnet_explanation"));
+    return 0;
+}
+
 int seqnet_explain(seqnet_explainer *e, const char *bases, int64_t length, int64_t index, float *hypothetical, float *actual,
                    int64_t capacity, seqnet_explanation *out) {
     const struct sn_arch *a = e->models[0]->arch;
     uint8_t *codes = NULL;
-    seqnet_explanation result = {.size = sizeof result};
+    int tasks = sn_explainer_tasks(e->inner), rc = 0;
     int32_t len = (int32_t)length;
-    int rc = 0;
-    if ((hypothetical || actual) && capacity / a->alphabet->channels < length)
-        return sn_error(SEQNET_EINVAL, "explain: gives %lld x %d floats, the buffer has %lld", (long long)length, a->alphabet->channels,
-                        (long long)capacity);
+    seqnet_explanation *results = sn_calloc((size_t)tasks, sizeof *results);
+    if (!results) return SEQNET_ENOMEM;
+    if ((hypothetical || actual) && capacity / a->alphabet->channels / tasks < length)
+        SN_GO(sn_error(SEQNET_EINVAL, "explain: gives %d x %lld x %d floats, the buffer has %lld", tasks, (long long)length,
+                       a->alphabet->channels, (long long)capacity));
     SN_GO(encode(a, bases, length, &codes));
-    SN_GO(sn_explainer_run(e->inner, 1, codes, length, &len, &index, hypothetical, actual, &result));
-    if (out) SN_GO(sn_give_result(out, &result, sizeof result, "seqnet_explanation"));
+    SN_GO(sn_explainer_run(e->inner, 1, codes, length, &len, &index, hypothetical, actual, results));
+    if (out) SN_GO(give_results(results, tasks, out));
 done:
     free(codes);
+    free(results);
     return rc < 0 ? rc : 0;
 }
 

@@ -3,10 +3,12 @@
 static void report(const seqnet_explainer *e, const char *folder) {
     seqnet_explain_result r = {.size = sizeof r};
     seqnet_explainer_result(e, &r);
-    note("%lld sequences, %d motifs, in %s", (long long)r.sequences, r.motifs, folder);
-    note("contributions sum to the change of the output within %.2g of their absolute sum", r.worst_residual);
-    if (r.above_warning > 0) say("warning: %lld sequences miss it by more than 1e-4", (long long)r.above_warning);
-    set_rate(r.seconds > 0 ? (double)r.sequences / r.seconds : 0, "sequences");
+    if (r.tasks > 1)
+        note("%lld sequences, %d tasks, %d motifs, in %s", (long long)r.sequences, r.tasks, r.motifs, folder);
+    else
+        note("%lld sequences, %d motifs, in %s", (long long)r.sequences, r.motifs, folder);
+    if (r.sums) note("contributions sum to the change of the output within %.2g of their absolute sum", r.worst_residual);
+    set_rate(r.seconds > 0 ? (double)(r.sequences - r.resumed) / r.seconds : 0, "sequences");
 }
 
 int cmd_explain(struct args *a) {

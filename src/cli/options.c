@@ -31,8 +31,7 @@ static const char *const word_yes[] = {"no", "yes", NULL};
 static const char *const word_strands[] = {"forward", "average", "max", NULL};
 static const char *const word_weight[] = {"balanced", "none", NULL};
 static const char *const word_strand[] = {"model", "both", "fwd", "rev", NULL}; /* order of enum seqnet_scan_strand */
-static const char *const word_method[] = {"deeplift", NULL};
-static const char *const later_method[] = {"integrated-gradients", "input-x-gradient", "saliency", "ism", NULL};
+static const char *const word_method[] = {"deeplift", "integrated-gradients", "input-x-gradient", "saliency", "ism", NULL};
 static const char *const word_rule[] = {"rescale", NULL};
 static const char *const later_rule[] = {"reveal-cancel", "genomics", NULL};
 static const char *const word_distance[] = {"euclidean", "pearson", NULL};
@@ -117,15 +116,18 @@ const struct option options[] = {
      .help = "strands to score; model: as it combines them, else both"},
     {"Scan", "task", 0, OPT_TEXT, SCAN, AT(scan.task), .unit = "NAME", .help = "task or class to write", .unset = "the first"},
     /* ---- explanation ---- */
-    {"Explanation", "method", 0, OPT_WORD, EXPLAIN, AT(explain.method), .words = word_method, .later = later_method,
-     .help = "of attribution"},
+    {"Explanation", "method", 0, OPT_WORD, EXPLAIN, AT(explain.method), .words = word_method,
+     .help = "of attribution; ism: every letter in every place (in-silico mutagenesis)"},
     {"Explanation", "rule", 0, OPT_WORD, EXPLAIN, AT(explain.rule), .words = word_rule, .later = later_rule, .help = "of deeplift"},
     {"Explanation", "references", 0, OPT_TEXT, EXPLAIN, AT(explain.references), .unit = "dinucleotide|zero|uniform|FILE.fa",
-     .help = "what sequences are compared with"},
+     .help = "what sequences are compared with by deeplift and integrated-gradients"},
     {"Explanation", "n-references", 0, OPT_INT, EXPLAIN, AT(explain.n_references), 1, 100000, .help = "shuffles a sequence"},
-    {"Explanation", "task", 0, OPT_TEXT, EXPLAIN, AT(explain.task), .unit = "NAME", .help = "task or class to explain",
-     .unset = "the first"},
-    {"Explanation", "target", 0, OPT_WORD, EXPLAIN, AT(explain.target), .words = word_target, .help = "value to explain"},
+    {"Explanation", "task", 0, OPT_TEXT, EXPLAIN, AT(explain.task), .unit = "NAME,...|all",
+     .help = "tasks or classes to explain; of several each gets a folder in OUTDIR", .unset = "the first"},
+    {"Explanation", "target", 0, OPT_WORD, EXPLAIN, AT(explain.target), .words = word_target,
+     .help = "value to explain; the logit of a class is taken less the mean of all classes"},
+    {"Explanation", "resume", 0, OPT_FLAG, EXPLAIN, AT(explain.resume), .outside = true,
+     .help = "go on with what an interrupted run of the same command left in OUTDIR"},
     {"Explanation", "motifs", 0, OPT_TEXT, EXPLAIN, AT(explain.motif_db), .unit = "FILE.meme",
      .help = "known motifs: the one most like each filter is named"},
     {"Explanation", "n-logos", 0, OPT_INT, EXPLAIN, AT(explain.n_logos), 0, 100000, .help = "sequences drawn, the strongest first"},

@@ -209,7 +209,7 @@ void sn_outfile_abort(struct sn_outfile *f) {
 int sn_file_word(struct sn_str *s, const char *name, int most) {
     for (int i = 0; name[i] && i < most; i++) {
         char c = name[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || (c == '.' && i > 0);
         SN_TRY(sn_str_add(s, plain ? &c : "_", 1));
     }
     return 0;

@@ -23,7 +23,7 @@ int sn_outfile_commit(struct sn_outfile *f);
 /* Closes and removes the temporary file. NULL is fine. */
 void sn_outfile_abort(struct sn_outfile *f);
 
-/* Adds a name as part of a file name: letters, digits, '-' and '.' of its first `most` bytes, '_' for all else. */
+/* Adds a name as part of a file name: letters, digits, '-' and '.' (but in front) of its first `most` bytes, '_' for all else. */
 int sn_file_word(struct sn_str *s, const char *name, int most);
 /* Creates a folder (and its parents) when missing; error if the name exists and is not a folder or is not writable. */
 int sn_make_dir(const char *path);

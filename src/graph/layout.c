@@ -53,7 +53,7 @@ static bool in_heads(const struct sn_plan *p, int value) {
 }
 
 static bool may_overwrite_input(const struct sn_plan *p, const struct sn_node *nd) {
-    if (!(nd->op->flags & SN_OP_INPLACE) || p->place[nd->id].keep.inputs) return false;
+    if (!(nd->op->flags & SN_OP_INPLACE) || p->place[nd->id].keep.inputs || p->o.keep_all) return false;
     int root = nd->inputs[0];
     while (p->place[root].alias) root = p->graph->nodes[root].inputs[0];
     return root > 0 && !p->place[root].keep.output && memory_readers(p, root) == 1 && !in_heads(p, p->place[root].value);
@@ -185,6 +185,8 @@ static void find_lifetimes(struct sn_plan *p) {
         if (p->o.mode != SN_INFER) pin(p, p->head_grad[h], p->n_forward);
     }
     if (p->o.values) pin(p, p->place[0].value, 0);
+    for (size_t b = 0; b < p->n_buffers && p->o.keep_all; b++)
+        if (p->buffers[b].first_stage >= 0) pin(p, (int)b, p->buffers[b].first_stage);
     if (p->o.mode != SN_INFER) pin(p, p->place[0].grad_out, p->n_forward);
     for (size_t b = 0; b < p->n_buffers; b++) {
         struct sn_buffer *bf = &p->buffers[b];

@@ -85,7 +85,7 @@ static int find_chains(struct sn_plan *p) {
     p->chains = sn_calloc((size_t)p->graph->n_nodes, sizeof *p->chains);
     if (!p->chains) return SEQNET_ENOMEM;
     const char *off = getenv("SEQNET_FUSE");
-    if (!p->o.fuse || (off && strcmp(off, "0") == 0)) return 0;
+    if (!p->o.fuse || p->o.keep_all || (off && strcmp(off, "0") == 0)) return 0;
     for (int i = 1; i < p->graph->n_nodes; i++)
         for (const struct sn_fusion *const *f = sn_fusions_cpu; *f; f++) {
             struct sn_chain c;
