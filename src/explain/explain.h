@@ -24,6 +24,7 @@ int sn_explainer_target(const struct sn_explainer *e, int task, struct sn_str *o
 struct sn_explained_task {
     char *folder;             /* of the task's files */
     float *output, *expected; /* (n); expected is NaN where a method has no references */
+    float *residual;          /* (n) likewise */
 };
 struct sn_explained {
     struct sn_explained_task *tasks;

@@ -68,7 +68,8 @@ static int name_folders(struct folder *f) {
         SN_TRY(rc);
         x->tasks[t].output = sn_calloc((size_t)f->d->n, sizeof(float));
         x->tasks[t].expected = sn_calloc((size_t)f->d->n, sizeof(float));
-        if (!x->tasks[t].output || !x->tasks[t].expected) return SEQNET_ENOMEM;
+        x->tasks[t].residual = sn_calloc((size_t)f->d->n, sizeof(float));
+        if (!x->tasks[t].output || !x->tasks[t].expected || !x->tasks[t].residual) return SEQNET_ENOMEM;
     }
     return 0;
 }
@@ -78,6 +79,7 @@ void sn_explained_free(struct sn_explained *x) {
         free(x->tasks[t].folder);
         free(x->tasks[t].output);
         free(x->tasks[t].expected);
+        free(x->tasks[t].residual);
     }
     free(x->tasks);
     *x = (struct sn_explained){0};
@@ -278,6 +280,7 @@ static int write_one(struct files *f, int64_t i) {
     sum_channels(f->act, len, e->channels, f->contribution);
     f->f->x->tasks[f->task].output[i] = (float)x.output;
     f->f->x->tasks[f->task].expected[i] = (float)x.expected;
+    f->f->x->tasks[f->task].residual[i] = (float)x.residual;
     if (x.residual > f->worst) f->worst = x.residual;
     f->missed += x.missed;
     SN_TRY(sn_npz_add(f->one_hot, f->one, len));
