@@ -96,7 +96,7 @@ static int add_run_line(struct sn_gather_card *c, char *line) {
     char *tab = strchr(line, '\t');
     if (!tab) return 0;
     *tab = '\0';
-    static const char *const elsewhere[] = {"key", "version", "model", "command", "sequences", NULL};
+    static const char *const elsewhere[] = {"key", "version", "model", "command", "sequences", "worst_residual", "above_warning", NULL};
     for (int i = 0; elsewhere[i]; i++)
         if (strcmp(line, elsewhere[i]) == 0) return 0;
     for (char *p = line; *p; p++)

@@ -17,7 +17,7 @@ struct sn_report_input {      /* all borrowed */
     const char *command;                /* NULL = unknown */
     int n_examples;                     /* sequences drawn, those with the highest output */
     const struct sn_patterns *patterns; /* NULL = not looked for */
-    const char *why_no_patterns;        /* NULL: the patterns' own message */
+    const char *why_no_patterns;        /* a sentence; NULL: from the patterns' own message */
     const struct sn_motif_set *db;      /* that the patterns were compared with; NULL = none */
     const char *db_name;
     const struct sn_tomtom_hits *hits; /* of the queries that sn_report_queries makes; NULL = none */

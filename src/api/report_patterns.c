@@ -125,8 +125,9 @@ int sn_gather_patterns(struct sn_gather *g) {
     struct sn_motif_set cores = {0};
     int rc = 0, n = in->patterns ? count_flat(in->patterns) : 0;
     g->r.why_no_patterns = in->why_no_patterns;
-    if (in->patterns && !g->r.why_no_patterns && in->patterns->message[0]) g->r.why_no_patterns = in->patterns->message;
-    if (!in->patterns && !g->r.why_no_patterns) g->r.why_no_patterns = "they were not looked for.";
+    if (!in->patterns && !g->r.why_no_patterns) g->r.why_no_patterns = "Patterns were not looked for.";
+    if (in->patterns && in->patterns->message[0] && !g->r.why_no_patterns)
+        if (!(g->r.why_no_patterns = sn_gather_text(g, "No pattern was found: %s", in->patterns->message))) return SEQNET_ENOMEM;
     if (in->db && in->hits) {
         g->r.database = in->db_name ? in->db_name : "a database";
         g->r.n_database = in->db->n;

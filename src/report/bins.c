@@ -16,8 +16,8 @@ static int make(struct sn_bins *b, double lo, double width, int n) {
 
 static void count(struct sn_bins *b, double v) {
     double i = floor((v - b->lo) / b->width);
+    if (v == b->lo + b->n * b->width) i = b->n - 1; /* the upper end belongs to the last bin */
     if (i >= 0 && i < b->n) b->count[(int)i]++;
-    if (i == b->n) b->count[b->n - 1]++; /* the upper end belongs to the last bin */
 }
 
 int sn_pattern_bins(const struct sn_report *r, int i, struct sn_bins *out) {

@@ -15,7 +15,8 @@
 static int describe(const struct sn_report_training *g, const struct sn_report_series *s, int n, struct sn_str *out) {
     char a[32], b[32];
     for (int k = 0; k < n; k++) {
-        SN_TRY(sn_str_printf(out, "%s%s from %s at epoch ", k ? "; " : "", s[k].name, sn_format_digits(s[k].y[0], 4, a)));
+        if (!isfinite(s[k].y[0]) || !isfinite(s[k].y[g->n_epochs - 1])) continue;
+        SN_TRY(sn_str_printf(out, "%s%s from %s at epoch ", out->n ? "; " : "", s[k].name, sn_format_digits(s[k].y[0], 4, a)));
         SN_TRY(sn_str_printf(out, "%s to ", sn_format_digits(g->epoch[0], 9, a)));
         SN_TRY(sn_str_printf(out, "%s at epoch %s", sn_format_digits(s[k].y[g->n_epochs - 1], 4, a),
                              sn_format_digits(g->epoch[g->n_epochs - 1], 9, b)));
@@ -32,12 +33,11 @@ static void put_epochs(struct sn_page *p, int m, const char *tag, const struct s
     snprintf(title, sizeof title, "%s by epoch", what);
     struct sn_plot plot = {.title = title,
                            .desc = desc.s,
-                           .x_label = "epoch",
+                           .x_label = isfinite(g->best) ? "epoch (dashed: the one kept)" : "epoch",
                            .y_label = what,
                            .x_whole = true,
                            .mark_given = isfinite(g->best),
-                           .mark = g->best,
-                           .mark_label = "kept"};
+                           .mark = g->best};
     for (int k = 0; k < n && k < SN_PLOT_SERIES; k++)
         plot.series[plot.n_series++] = (struct sn_plot_series){.name = s[k].name, .x = g->epoch, .y = s[k].y, .n = g->n_epochs};
     sn_panel_plot(p, tag, &plot, file);
@@ -190,7 +190,8 @@ static int make_curve(const struct sn_report_task *t, struct curve *c) {
 
 static void put_roc(struct sn_page *p, const struct sn_report_task *t, const struct curve *c, const char *file) {
     char number[32], desc[160];
-    snprintf(desc, sizeof desc, "Recall against false positive rate; area under the curve %s", sn_format_digits(t->auroc, 4, number));
+    snprintf(desc, sizeof desc, "Recall against false positive rate; area under the curve %s",
+             isfinite(t->auroc) ? sn_format_digits(t->auroc, 4, number) : "unknown");
     sn_panel_plot(p, "a",
                   &(struct sn_plot){.title = "ROC curve",
                                     .desc = desc,
@@ -208,7 +209,8 @@ static void put_roc(struct sn_page *p, const struct sn_report_task *t, const str
 
 static void put_pr(struct sn_page *p, const struct sn_report_task *t, const struct curve *c, const char *file) {
     char number[32], desc[160], level[64];
-    snprintf(desc, sizeof desc, "Precision against recall; average precision %s", sn_format_digits(t->auprc, 4, number));
+    snprintf(desc, sizeof desc, "Precision against recall; average precision %s",
+             isfinite(t->auprc) ? sn_format_digits(t->auprc, 4, number) : "unknown");
     snprintf(level, sizeof level, "base rate %s", sn_format_digits(base_rate(t), 3, number));
     sn_panel_plot(p, "b",
                   &(struct sn_plot){.title = "Precision-recall curve",
@@ -261,7 +263,7 @@ static void put_task_curves(struct sn_page *p, int e, int i) {
 static void put_evaluation(struct sn_page *p, int e) {
     const struct sn_report_evaluation *v = &p->r->evaluations[e];
     struct sn_html *h = &p->h;
-    int drawn = 0, curves = 0;
+    int drawn = 0, curves = 0, one_class = 0;
     sn_html_put(h, "<h3>");
     sn_html_text(h, v->title);
     sn_html_put(h, "</h3>\n");
@@ -275,10 +277,14 @@ static void put_evaluation(struct sn_page *p, int e) {
         const struct sn_report_task *t = &v->tasks[i];
         bool can = t->n_points > 0 && t->positives > 0 && t->positives < t->n;
         curves += can;
+        one_class += t->n > 0 && (t->positives == 0 || t->positives == t->n);
         if (!can || drawn == SN_DRAWN_TASKS) continue;
         put_task_curves(p, e, i);
         drawn++;
     }
+    if (one_class > 0)
+        sn_html_put(h, "<p class=\"facts\">Of %d task%s all labels are the same, so there is no curve and no area under it.</p>\n",
+                    one_class, one_class == 1 ? "" : "s");
     if (curves > drawn)
         sn_html_put(h,
                     "<p class=\"facts\">Curves of the first %d tasks are drawn; those of the other %d are in <a "

@@ -11,6 +11,7 @@
 
 #define MARGIN_LEFT 56.0
 #define MARGIN_RIGHT 14.0
+#define LABEL_ROOM 32.0 /* beside the numbers of the values' axis: its label and ticks */
 #define MARGIN_TOP 10.0
 #define TITLE_SIZE 16.0
 #define SMALL_SIZE 11.0
@@ -27,7 +28,7 @@ struct canvas {
     int per_row, rows;
     double cell, width, height, top; /* top: of the first row */
     double row, pitch;               /* height of a row's letters; from row to row */
-    double left;                     /* of the first position */
+    double axis, left;               /* x of the values' axis; of the first position */
     double lo, hi;                   /* values at the lower and upper end of the axis */
     double step;                     /* between ticks of the axis */
     int lanes;                       /* of marks */
@@ -94,7 +95,10 @@ static void lay_out(struct canvas *c) {
     c->rows = (int)((l->length + c->per_row - 1) / c->per_row);
     int64_t widest = l->length < c->per_row ? l->length : c->per_row;
     if (l->lead + widest < l->columns) widest = l->columns - l->lead;
-    c->left = (l->bare ? 2 : MARGIN_LEFT) + l->lead * c->cell;
+    find_range(c);
+    c->axis = sn_ticks_width(c->lo, c->hi, c->step, SMALL_SIZE) + LABEL_ROOM;
+    if (c->axis < MARGIN_LEFT) c->axis = MARGIN_LEFT;
+    c->left = (l->bare ? 2 : c->axis) + l->lead * c->cell;
     c->width = c->left + (double)widest * c->cell + (l->bare ? 2 : MARGIN_RIGHT);
     place_marks(c);
     c->top = (l->bare ? 2 : MARGIN_TOP) + c->lanes * LANE;
@@ -108,7 +112,6 @@ static void lay_out(struct canvas *c) {
     }
     c->pitch = c->row + (l->bare ? 3 : ROW_GAP) + c->lanes * LANE;
     c->height = c->top + c->rows * c->pitch - c->lanes * LANE;
-    find_range(c);
 }
 
 static double y_of(const struct canvas *c, int row, double v) {
@@ -178,7 +181,7 @@ void sn_logo_letters(const char *letters, struct sn_html *h) {
 static void draw_letter(struct canvas *c, int row, int col, int k, double from, double to) {
     double y1 = y_of(c, row, from > to ? from : to), y2 = y_of(c, row, from > to ? to : from);
     double x = x_of(c, col) + c->cell * 0.03, w = c->cell * 0.94;
-    if (y2 - y1 < (c->l->bare ? 0.5 : 0.05)) return; /* not to be seen */
+    if (y2 - y1 < (c->svg.page ? 0.5 : 0.05)) return; /* not to be seen; a page with many logos stays light */
     bool flip = to < from;
     sn_html_put(c->svg.h, "<use %s%c\" transform=\"matrix(%s 0 0 %s %s %s)\"/>\n", c->svg.page ? "href=\"#L" : "xlink:href=\"#",
                 c->l->letters[k], SCALE(w / 100), SCALE((flip ? y1 - y2 : y2 - y1) / 100), SN_XY(x), SN_XY(flip ? y2 : y1));
@@ -212,14 +215,13 @@ static int64_t row_end(const struct canvas *c, int row) {
 static void draw_value_axis(struct canvas *c, int row) {
     struct sn_svg *s = &c->svg;
     long first, last;
-    sn_svg_line(s, MARGIN_LEFT - 4, y_of(c, row, c->hi), MARGIN_LEFT - 4, y_of(c, row, c->lo), SN_INK_AXIS);
+    sn_svg_line(s, c->axis - 4, y_of(c, row, c->hi), c->axis - 4, y_of(c, row, c->lo), SN_INK_AXIS);
     sn_ticks(c->lo, c->hi, c->step, &first, &last);
     for (long i = first; i <= last; i++) {
         double y = y_of(c, row, (double)i * c->step);
         char text[32];
-        sn_format_digits((double)i * c->step, 6, text);
-        sn_svg_line(s, MARGIN_LEFT - 8, y, MARGIN_LEFT - 4, y, SN_INK_AXIS);
-        sn_svg_text(s, MARGIN_LEFT - 11, y + 4, SMALL_SIZE, SN_END, false, SN_INK_TEXT, text);
+        sn_svg_line(s, c->axis - 8, y, c->axis - 4, y, SN_INK_AXIS);
+        sn_svg_text(s, c->axis - 11, y + 4, SMALL_SIZE, SN_END, false, SN_INK_TEXT, sn_tick_text((double)i * c->step, text));
     }
     if (c->l->y_label)
         sn_svg_text(s, 12, (y_of(c, row, c->hi) + y_of(c, row, c->lo)) / 2, SMALL_SIZE, SN_MIDDLE, true, SN_INK_TEXT, c->l->y_label);

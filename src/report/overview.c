@@ -40,6 +40,11 @@ static void put_first_match(struct sn_page *p) {
     }
 }
 
+const char *sn_why_no_patterns(const struct sn_report *r) {
+    return r->why_no_patterns ? r->why_no_patterns
+                              : "No pattern was found: too few stretches of the sequences contribute more than chance explains.";
+}
+
 static void put_lede(struct sn_page *p) {
     const struct sn_report *r = p->r;
     struct sn_html *h = &p->h;
@@ -52,7 +57,7 @@ static void put_lede(struct sn_page *p) {
     if (r->target) sn_html_put(h, "</b>");
     sn_html_put(h, ". ");
     if (whole == 0) {
-        sn_html_put(h, "No pattern was found in their contributions.");
+        sn_html_text(h, sn_why_no_patterns(r));
     } else {
         sn_html_put(h, "Their contributions hold ");
         put_counted(h, whole, "recurring pattern", "recurring patterns");

@@ -58,6 +58,8 @@ float *sn_plain_heights(struct sn_page *p, const double *v, int start, int width
 
 /* ---- the parts ---- */
 
+const char *sn_why_no_patterns(const struct sn_report *r); /* a sentence */
+
 void sn_page_overview(struct sn_page *p);  /* overview.c */
 void sn_page_cards(struct sn_page *p);     /* overview.c */
 void sn_page_training(struct sn_page *p);  /* curves.c */

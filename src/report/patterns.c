@@ -295,9 +295,8 @@ void sn_page_patterns(struct sn_page *p) {
         put_database(p);
         for (int i = 0; i < r->n_patterns; i++) put_pattern(p, i);
     } else {
-        sn_html_put(&p->h, "<p class=\"empty\">No pattern was found: ");
-        sn_html_text(&p->h,
-                     r->why_no_patterns ? r->why_no_patterns : "too few stretches of the sequences contribute more than chance explains.");
+        sn_html_put(&p->h, "<p class=\"empty\">");
+        sn_html_text(&p->h, sn_why_no_patterns(r));
         sn_html_put(&p->h, "</p>\n");
     }
     sn_section_close(p);

@@ -6,7 +6,8 @@
 
 #include "core/parse.h"
 
-#define LEFT 52.0 /* margins about the area of the points */
+#define LEFT 52.0 /* margins about the area of the points; more where the numbers are wide */
+#define LABEL_ROOM 28.0
 #define RIGHT 14.0
 #define TOP 12.0
 #define BOTTOM 40.0
@@ -19,8 +20,8 @@
 struct canvas {
     const struct sn_plot *p;
     struct sn_svg svg;
-    double width, height;      /* of the picture */
-    double top, right, bottom; /* of the area of the points, in pixels; left is LEFT */
+    double width, height;            /* of the picture */
+    double left, top, right, bottom; /* of the area of the points, in pixels */
     double x_lo, x_hi, y_lo, y_hi, x_step, y_step;
     bool any; /* there is something to draw */
     int legend_lines;
@@ -82,7 +83,7 @@ static double legend_width(const char *name) {
 /* Draws the legend, or only counts its lines. */
 static int legend(struct canvas *c, bool draw) {
     const struct sn_plot *p = c->p;
-    double x = LEFT, y = c->top - 10 - (c->legend_lines - 1) * LEGEND;
+    double x = c->left, y = c->top - 10 - (c->legend_lines - 1) * LEGEND;
     int lines = 0;
     for (int k = 0; k < p->n_series; k++) {
         const char *name = p->series[k].name;
@@ -90,7 +91,7 @@ static int legend(struct canvas *c, bool draw) {
         if (lines == 0 || x + legend_width(name) > c->width) {
             if (lines > 0) y += LEGEND;
             lines++;
-            x = LEFT;
+            x = c->left;
         }
         if (draw) {
             sn_html_put(c->svg.h, "<path d=\"M%s %sH%s\"", SN_XY(x), SN_XY(y - 4), SN_XY(x + LINE));
@@ -107,18 +108,20 @@ static void lay_out(struct canvas *c) {
     const struct sn_plot *p = c->p;
     double x_lo, x_hi, y_lo, y_hi;
     c->width = p->width > 0 ? p->width : SN_PLOT_WIDTH;
+    find_points(c, &x_lo, &x_hi, &y_lo, &y_hi);
+    set_ends(p->x_lo, p->x_hi, x_lo, x_hi, false, &c->x_lo, &c->x_hi, &c->x_step, 7, p->x_whole || p->x_decades);
+    set_ends(p->y_lo, p->y_hi, y_lo, y_hi, true, &c->y_lo, &c->y_hi, &c->y_step, 6, p->y_whole);
+    c->left = sn_ticks_width(c->y_lo, c->y_hi, c->y_step, SMALL) + LABEL_ROOM;
+    if (c->left < LEFT) c->left = LEFT;
     c->legend_lines = legend(c, false);
     c->top = TOP + c->legend_lines * LEGEND + (c->svg.page ? 0 : TITLE);
     c->height = (p->height > 0 ? p->height : SN_PLOT_HEIGHT) + c->legend_lines * LEGEND + (c->svg.page ? 0 : TITLE);
     c->right = c->width - RIGHT;
     c->bottom = c->height - BOTTOM;
-    find_points(c, &x_lo, &x_hi, &y_lo, &y_hi);
-    set_ends(p->x_lo, p->x_hi, x_lo, x_hi, false, &c->x_lo, &c->x_hi, &c->x_step, 7, p->x_whole || p->x_decades);
-    set_ends(p->y_lo, p->y_hi, y_lo, y_hi, true, &c->y_lo, &c->y_hi, &c->y_step, 6, p->y_whole);
 }
 
 static double x_of(const struct canvas *c, double v) {
-    return LEFT + (c->right - LEFT) * (v - c->x_lo) / (c->x_hi - c->x_lo);
+    return c->left + (c->right - c->left) * (v - c->x_lo) / (c->x_hi - c->x_lo);
 }
 
 static double y_of(const struct canvas *c, double v) {
@@ -132,7 +135,7 @@ static const char *tick_text(double v, bool decades, char *buf) {
         snprintf(buf, 32, "1e%d", (int)lround(v));
         return v == 0 ? "1" : buf;
     }
-    return sn_format_digits(v, 6, buf);
+    return sn_tick_text(v, buf);
 }
 
 static void draw_axes(struct canvas *c) {
@@ -142,8 +145,8 @@ static void draw_axes(struct canvas *c) {
     sn_ticks(c->y_lo, c->y_hi, c->y_step, &first, &last);
     for (long i = first; i <= last; i++) {
         double y = y_of(c, (double)i * c->y_step);
-        sn_svg_line(s, LEFT, y, c->right, y, SN_INK_GRID);
-        sn_svg_text(s, LEFT - 7, y + 4, SMALL, SN_END, false, SN_INK_TEXT, tick_text((double)i * c->y_step, false, text));
+        sn_svg_line(s, c->left, y, c->right, y, SN_INK_GRID);
+        sn_svg_text(s, c->left - 7, y + 4, SMALL, SN_END, false, SN_INK_TEXT, tick_text((double)i * c->y_step, false, text));
     }
     sn_ticks(c->x_lo, c->x_hi, c->x_step, &first, &last);
     for (long i = first; i <= last; i++) {
@@ -151,9 +154,9 @@ static void draw_axes(struct canvas *c) {
         sn_svg_line(s, x, c->bottom, x, c->bottom + 4, SN_INK_AXIS);
         sn_svg_text(s, x, c->bottom + 16, SMALL, SN_MIDDLE, false, SN_INK_TEXT, tick_text((double)i * c->x_step, c->p->x_decades, text));
     }
-    sn_svg_line(s, LEFT, c->bottom, c->right, c->bottom, SN_INK_AXIS);
-    sn_svg_line(s, LEFT, c->top, LEFT, c->bottom, SN_INK_AXIS);
-    if (c->p->x_label) sn_svg_text(s, (LEFT + c->right) / 2, c->height - 7, SMALL, SN_MIDDLE, false, SN_INK_TEXT, c->p->x_label);
+    sn_svg_line(s, c->left, c->bottom, c->right, c->bottom, SN_INK_AXIS);
+    sn_svg_line(s, c->left, c->top, c->left, c->bottom, SN_INK_AXIS);
+    if (c->p->x_label) sn_svg_text(s, (c->left + c->right) / 2, c->height - 7, SMALL, SN_MIDDLE, false, SN_INK_TEXT, c->p->x_label);
     if (c->p->y_label) sn_svg_text(s, 12, (c->top + c->bottom) / 2, SMALL, SN_MIDDLE, true, SN_INK_TEXT, c->p->y_label);
 }
 
@@ -163,21 +166,22 @@ static void dashed(struct canvas *c, double x1, double y1, double x2, double y2)
     sn_html_put(c->svg.h, "/>\n");
 }
 
+static bool has_level(const struct canvas *c) {
+    return c->p->level_given && c->p->level >= c->y_lo && c->p->level <= c->y_hi;
+}
+
 static void draw_lines(struct canvas *c) {
     const struct sn_plot *p = c->p;
     if (p->diagonal) dashed(c, x_of(c, c->x_lo), y_of(c, c->y_lo), x_of(c, c->x_hi), y_of(c, c->y_hi));
-    if (p->level_given && p->level >= c->y_lo && p->level <= c->y_hi) {
-        double y = y_of(c, p->level);
-        dashed(c, LEFT, y, c->right, y);
-        if (p->level_label)
-            sn_svg_text(&c->svg, LEFT + 5, y - c->top > 20 ? y - 5 : y + 13, SMALL, SN_START, false, SN_INK_MUTED, p->level_label);
-    }
-    if (!p->mark_given || p->mark < c->x_lo || p->mark > c->x_hi) return;
-    double x = x_of(c, p->mark);
-    dashed(c, x, c->top, x, c->bottom);
-    if (!p->mark_label) return;
-    bool left = x > (LEFT + c->right) / 2;
-    sn_svg_text(&c->svg, left ? x - 5 : x + 5, c->top + 10, SMALL, left ? SN_END : SN_START, false, SN_INK_MUTED, p->mark_label);
+    if (has_level(c)) dashed(c, c->left, y_of(c, p->level), c->right, y_of(c, p->level));
+    if (p->mark_given && p->mark >= c->x_lo && p->mark <= c->x_hi) dashed(c, x_of(c, p->mark), c->top, x_of(c, p->mark), c->bottom);
+}
+
+/* Above its line, or below it near the top; over the points, so that it can be read. */
+static void draw_level_label(struct canvas *c) {
+    if (!has_level(c) || !c->p->level_label) return;
+    double y = y_of(c, c->p->level);
+    sn_svg_text(&c->svg, c->left + 5, y - c->top > 20 ? y - 5 : y + 13, SMALL, SN_START, false, SN_INK_MUTED, c->p->level_label);
 }
 
 /* ---- points ---- */
@@ -245,12 +249,14 @@ static int draw(struct canvas *c) {
     const struct sn_plot *p = c->p;
     lay_out(c);
     sn_svg_begin(&c->svg, c->width, c->height, p->title, p->desc);
-    if (!c->svg.page && p->title) sn_svg_text(&c->svg, LEFT, 17, 14, SN_START, false, SN_INK_TEXT, p->title);
+    if (!c->svg.page && p->title) sn_svg_text(&c->svg, c->left, 17, 14, SN_START, false, SN_INK_TEXT, p->title);
     draw_axes(c);
     draw_lines(c);
     for (int k = 0; k < p->n_series; k++) draw_series(c, k);
+    draw_level_label(c);
     legend(c, true);
-    if (!c->any) sn_svg_text(&c->svg, (LEFT + c->right) / 2, (c->top + c->bottom) / 2, SMALL, SN_MIDDLE, false, SN_INK_MUTED, "no values");
+    if (!c->any)
+        sn_svg_text(&c->svg, (c->left + c->right) / 2, (c->top + c->bottom) / 2, SMALL, SN_MIDDLE, false, SN_INK_MUTED, "no values");
     sn_svg_end(&c->svg);
     return c->svg.h->rc;
 }

@@ -32,7 +32,7 @@ struct sn_plot {
     bool level_given, mark_given;
     double level; /* a horizontal line: base rate */
     double mark;  /* a vertical one: the epoch kept */
-    const char *level_label, *mark_label;
+    const char *level_label;
     double width, height; /* pixels, without title and legend; 0 = SN_PLOT_WIDTH, SN_PLOT_HEIGHT */
 };
 

@@ -109,7 +109,7 @@ struct sn_report {
     const char *why_no_curves; /* a sentence for when there is no evaluation; may be NULL */
     const struct sn_report_pattern *patterns;
     int n_patterns;
-    const char *why_no_patterns; /* the same for patterns; may be NULL */
+    const char *why_no_patterns; /* the same for patterns: "No pattern was found: only 12 seqlets."; may be NULL */
     const char *database;        /* that the patterns were compared with; NULL = none */
     int64_t n_database;          /* motifs in it */
     const struct sn_report_example *examples;
@@ -118,8 +118,8 @@ struct sn_report {
     int64_t n_residuals;
 };
 
-/* Writes FOLDER/report.html and FOLDER/report/: each file complete or not at all, the page last. The folder must exist. SEQNET_EIO,
- * SEQNET_ENOMEM; SEQNET_EINVAL names what in the struct cannot be drawn. */
+/* Writes FOLDER/report.html and FOLDER/report/: each file complete or not at all, the page last. The folder is made when missing.
+ * SEQNET_EIO, SEQNET_ENOMEM; SEQNET_EINVAL names what in the struct cannot be drawn. */
 int sn_report_write(const struct sn_report *r, const char *folder);
 
 #endif

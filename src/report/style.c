@@ -33,23 +33,25 @@ static const char text[] =
     "code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,\"DejaVu Sans Mono\",monospace;font-size:.86rem}\n"
     "pre{margin:0;padding:.8rem 1rem;background:var(--panel);border-radius:6px;white-space:pre-wrap}\n";
 
-static const char figures[] =
-    "svg{display:block;max-width:100%;height:auto;overflow:hidden}\n"
-    "svg.defs{position:absolute}\n"
-    "figure{margin:1.2rem 0 1.6rem}\n"
-    ".panels{display:flex;flex-wrap:wrap;gap:1rem 1.5rem;align-items:flex-start}\n"
-    ".panel{max-width:100%;min-width:0}\n"
-    ".tag{display:block;font-weight:700;font-size:.95rem;line-height:1.2;padding-bottom:.2rem}\n"
-    "figcaption{font-size:.88rem;line-height:1.5;margin-top:.55rem;max-width:48rem;color:var(--text)}\n"
-    ".files{white-space:nowrap;font-size:.92em}\n"
-    /* the shade at an edge says that there is more; it goes away at the end */
-    ".box{overflow-x:auto;max-width:100%;padding-bottom:.3rem;background:linear-gradient(to right,var(--ground),transparent) local 0 "
-    "0/2.5rem "
-    "100%,linear-gradient(to left,var(--ground),transparent) local 100% 0/2.5rem 100%,linear-gradient(to right,var(--shade),transparent) 0 "
-    "0/.8rem 100%,linear-gradient(to left,var(--shade),transparent) 100% 0/.8rem 100%;background-repeat:no-repeat}\n"
-    ".box svg{max-width:none}\n"
-    "article{border-top:1px solid var(--rule);padding-top:1.3rem;margin-top:1.8rem}\n"
-    "article.part{margin-left:1.2rem}\n";
+static const char figures[] = "svg{display:block;max-width:100%;height:auto;overflow:hidden}\n"
+                              "svg.defs{position:absolute}\n"
+                              /* text stays readable where a line runs behind it */
+                              "svg text{paint-order:stroke;stroke:var(--ground);stroke-width:3px;stroke-linejoin:round}\n"
+                              "figure{margin:1.2rem 0 1.6rem}\n"
+                              ".panels{display:flex;flex-wrap:wrap;gap:1rem 1.5rem;align-items:flex-start}\n"
+                              ".panel{max-width:100%;min-width:0}\n"
+                              ".tag{display:block;font-weight:700;font-size:.95rem;line-height:1.2;padding-bottom:.2rem}\n"
+                              "figcaption{font-size:.88rem;line-height:1.5;margin-top:.55rem;max-width:48rem;color:var(--text)}\n"
+                              ".files{white-space:nowrap;font-size:.92em}\n"
+                              /* the shade at an edge says that there is more; it goes away at the end */
+                              ".box{overflow-x:auto;max-width:100%;padding-bottom:.3rem;background:"
+                              "linear-gradient(to right,var(--ground) 50%,transparent) local 0 0/2rem 100%,"
+                              "linear-gradient(to left,var(--ground) 50%,transparent) local 100% 0/2rem 100%,"
+                              "linear-gradient(to right,var(--shade),transparent) 0 0/.8rem 100%,"
+                              "linear-gradient(to left,var(--shade),transparent) 100% 0/.8rem 100%;background-repeat:no-repeat}\n"
+                              ".box svg{max-width:none}\n"
+                              "article{border-top:1px solid var(--rule);padding-top:1.3rem;margin-top:1.8rem}\n"
+                              "article.part{margin-left:1.2rem}\n";
 
 static const char tables[] =
     "table{border-collapse:collapse;font-size:.88rem;line-height:1.4;font-variant-numeric:tabular-nums}\n"

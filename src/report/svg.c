@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/parse.h"
 #include "report/glyphs.h"
 
 #define FACE_PIXELS 13.75 /* size of a font whose letters are as wide as the stroked face at its own scale */
@@ -178,4 +179,20 @@ void sn_ticks(double lo, double hi, double step, long *first, long *last) {
     bool far = !(fabs(a) < 1e9 && fabs(b) < 1e9); /* steps too fine for the numbers: no ticks */
     *first = far ? 0 : (long)a;
     *last = far ? -1 : (long)b;
+}
+
+const char *sn_tick_text(double v, char *buf) {
+    return sn_format_digits(v, 6, buf);
+}
+
+double sn_ticks_width(double lo, double hi, double step, double size) {
+    long first, last;
+    char text[32];
+    double most = 0;
+    sn_ticks(lo, hi, step, &first, &last);
+    for (long i = first; i <= last; i++) {
+        double w = sn_svg_text_width(sn_tick_text((double)i * step, text), size);
+        if (w > most) most = w;
+    }
+    return most * 1.12; /* fonts with wide signs */
 }

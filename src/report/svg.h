@@ -56,6 +56,10 @@ void sn_svg_rect(struct sn_svg *s, double x, double y, double width, double heig
 double sn_nice_step(double range, int most);
 /* Number and count of the ticks i * step within [lo, hi]. */
 void sn_ticks(double lo, double hi, double step, long *first, long *last);
+/* The number at a tick; buf holds >= 32 bytes, returns buf. */
+const char *sn_tick_text(double v, char *buf);
+/* Pixels that the widest number of an axis takes, in text of this size. */
+double sn_ticks_width(double lo, double hi, double step, double size);
 
 /* The page's side: custom properties for light and dark, and the classes that use them. */
 void sn_svg_css(struct sn_html *h);

@@ -1,6 +1,6 @@
 """Shows the sample reports in a headless Chromium, scripts of the page switched off, and measures what it shows: every picture is there and
 has a size, nothing overlaps, nothing is wider than the page but inside its scroll box, contrasts suffice, nothing is asked of a network.
-Usage: browser.py SAMPLE [--shots FOLDER [KIND]]   exit code 77 = skipped: no browser"""
+Usage: browser.py SAMPLE [FOLDER for screenshots [KIND]]   exit code 77 = skipped: no browser"""
 
 import base64
 import json
@@ -12,7 +12,13 @@ import tempfile
 
 SIZES = [(400, 800), (1400, 900)]
 PIECE = 1400  # height of a screenshot
-KINDS = ["full", "empty", "odd", "many"]
+LIGHT, DARK = False, True
+LOOKS = {  # (size, dark, on paper); "many" takes a while and is for looking at by hand
+    "full": [(s, d, False) for s in SIZES for d in (LIGHT, DARK)] + [((720, 1000), LIGHT, True)],
+    "empty": [(SIZES[0], DARK, False), (SIZES[1], LIGHT, False)],
+    "odd": [(SIZES[0], LIGHT, False), (SIZES[1], DARK, False)],
+    "many": [(SIZES[1], LIGHT, False)],
+}
 
 # Runs in the page through the debugger, not as a script of the page. Returns problems, each a line.
 MEASURE = r"""
@@ -37,7 +43,7 @@ function sweep(list, what) {
 const pictures = all('svg:not(.defs)');
 for (const s of pictures) {
     const r = rect(s);
-    if (r.width < 16 || r.height < 16) say('picture without size', s, r.width + ' x ' + r.height);
+    if (r.width < 8 || r.height < 16) say('picture without size', s, r.width + ' x ' + r.height);
     if (!s.querySelector('title') || !s.querySelector('title').textContent.trim()) say('picture without title', s);
     if (s.getAttribute('role') !== 'img') say('picture without role', s);
     const texts = [...s.querySelectorAll('text')];
@@ -194,19 +200,12 @@ class Browser:
             self.process.wait()
 
 
-def looks(kind):
-    """(size, dark, on paper) to look at; the large page costs time."""
-    if kind == "many":
-        return [(SIZES[1], False, False)]
-    return [(s, d, False) for s in SIZES for d in (False, True)] + [((720, 1000), False, True)]
-
-
 def check(browser, kind, folder, shots):
     problems = []
     url = "file://" + os.path.join(folder, "report.html")
     with open(os.path.join(folder, "report.html"), encoding="utf-8") as f:
         expected = f.read().count("<svg ") - 1
-    for size, dark, paper in looks(kind):
+    for size, dark, paper in LOOKS[kind]:
         where = f"{kind} {size[0]}{' dark' if dark else ''}{' paper' if paper else ''}"
         browser.show(url, size, dark, paper)
         m = browser.measure(paper)
@@ -239,7 +238,7 @@ def main(sample, shots=None, only=None):
         browser = Browser(program, folder)
         try:
             browser.open()
-            for kind in [only] if only else KINDS:
+            for kind in [only] if only else ["full", "empty", "odd"]:
                 out = os.path.join(folder, kind)
                 os.mkdir(out)
                 subprocess.run([sample, kind, out], check=True)
@@ -253,4 +252,4 @@ def main(sample, shots=None, only=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], *(a for a in sys.argv[2:] if a != "--shots")))
+    sys.exit(main(*sys.argv[1:]))

@@ -3,6 +3,7 @@
  *   empty  nothing found, nothing known
  *   many   200 patterns, 15 tasks
  *   odd    names with markup, very long ones, values that are no numbers, single positions */
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,13 +288,14 @@ static struct sn_report many(void) {
 }
 
 static struct sn_report empty(void) {
-    return (struct sn_report){.title = "Nothing found",
-                              .version = "0.1.0",
-                              .letters = "ACGT",
-                              .n_sequences = 1,
-                              .longest = 1,
-                              .why_no_patterns =
-                                  "only 12 stretches of 1 sequence contribute more than chance explains, and 100 are needed."};
+    return (struct sn_report){
+        .title = "Nothing found",
+        .version = "0.1.0",
+        .letters = "ACGT",
+        .n_sequences = 1,
+        .longest = 1,
+        .why_no_patterns =
+            "No pattern was found: only 12 stretches of 1 sequence contribute more than chance explains, and 100 are needed."};
 }
 
 static struct sn_report odd(void) {
@@ -340,6 +342,7 @@ int main(int argc, char **argv) {
         const char *name;
         struct sn_report (*make)(void);
     } kinds[] = {{"full", full}, {"empty", empty}, {"many", many}, {"odd", odd}};
+    setlocale(LC_ALL, ""); /* must not change a byte */
     sn_stream_init(&rng, 7, 0, 0);
     for (size_t i = 0; argc == 3 && i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(argv[1], kinds[i].name) != 0) continue;
