@@ -176,7 +176,7 @@ static void put_files(struct sn_page *p) {
     const struct sn_report *r = p->r;
     sn_html_put(&p->h,
                 "<h3>Files</h3>\n<p>Everything on this page lies beside it in the folder <code>report</code>: each picture as SVG, the "
-                "numbers as tables (tab-separated).</p>\n<dl>\n");
+                "numbers as tables (tab-separated).</p>\n<dl class=\"list\">\n");
     put_file(p, r->n_cards > 0 || r->command, "cards.tsv", "model, data, run and command");
     put_file(p, r->n_trainings > 0, "training.tsv", "loss and metrics of every epoch");
     put_file(p, r->n_evaluations > 0, "metrics.tsv", "auROC, auPR and the like per task");

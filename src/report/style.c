@@ -17,6 +17,7 @@ static const char text[] =
     "h1{font-size:1.9rem;line-height:1.2;margin:2.2rem 0 .3rem;letter-spacing:-.01em}\n"
     "h2{font-size:1.35rem;line-height:1.25;margin:3rem 0 .8rem;padding-bottom:.35rem;border-bottom:2px solid var(--text)}\n"
     "h3{font-size:1.08rem;line-height:1.35;margin:0 0 .35rem}\n"
+    "section>h3{margin-top:1.9rem}section>h2+h3{margin-top:0}\n"
     "h4{font-size:.95rem;margin:1.1rem 0 .4rem}\n"
     "p{margin:.6rem 0;max-width:44rem}\n"
     "a{color:var(--link);text-decoration-thickness:1px;text-underline-offset:.22em}\n"
@@ -70,6 +71,8 @@ static const char tables[] =
     "dt{font-weight:600;margin-top:.6rem}\n"
     "dd{margin:.1rem 0 0;max-width:44rem}\n"
     "dl{font-size:.92rem}\n"
+    ".list{display:grid;grid-template-columns:minmax(6rem,max-content) 1fr;gap:.3rem 1.2rem}\n"
+    ".list dt,.list dd{margin:0;font-weight:400}\n"
     "main{padding-bottom:4rem}\n";
 
 static const char paper[] = "@media print{\n"
