@@ -18,6 +18,11 @@ void sn_chain_nodes(const struct sn_plan *p, int chain, const struct sn_node *no
     for (int i = 0; i < p->chains[chain].n; i++) nodes[i] = &p->graph->nodes[p->chains[chain].node[i]];
 }
 
+int sn_reverse_chain(const struct sn_plan *p, int node) {
+    const int chain = p->place[node].chain;
+    return chain >= 0 && !p->chains[chain].fusion->forward_only ? chain : -1;
+}
+
 static int seed_node(const struct sn_plan *p, int h) {
     return p->o.mode == SN_ATTRIBUTE && p->o.through_output ? p->graph->heads[h].node : p->graph->heads[h].logits;
 }
@@ -239,11 +244,15 @@ static int reverse_items(struct sn_plan *p) {
     for (int i = p->graph->n_nodes - 1; i >= 0; i--) {
         const struct sn_node *nd = &p->graph->nodes[i];
         const struct sn_place *pl = &p->place[i];
-        if (!pl->active || (pl->chain >= 0 && !is_chain_last(p, i))) continue;
+        const int chain = sn_reverse_chain(p, i);
+        if (!pl->active || (chain >= 0 && !is_chain_last(p, i))) continue;
         if (needs_sum(p, i)) SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_SUM, .node = i, .chain = -1, .split = SN_SPLIT_SAMPLE}));
         if (i == 0 || pl->alias) continue;
-        if (pl->chain >= 0) {
-            SN_GO(add_pending(p, &q, p->chains[pl->chain].node[0], pl->chain));
+        if (chain >= 0) {
+            if (p->o.mode == SN_ATTRIBUTE)
+                SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_ATTRIBUTE, .node = i, .chain = chain, .split = SN_SPLIT_SAMPLE}));
+            else
+                SN_GO(add_pending(p, &q, p->chains[chain].node[0], chain));
             continue;
         }
         if (p->o.mode == SN_ATTRIBUTE)
@@ -316,11 +325,12 @@ int sn_plan_schedule(struct sn_plan *p) {
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const struct sn_node *nd = &p->graph->nodes[i];
         struct sn_place *pl = &p->place[i];
-        if (pl->chain >= 0 && is_chain_last(p, i)) {
+        const int chain = sn_reverse_chain(p, i);
+        if (chain >= 0 && is_chain_last(p, i)) {
             const struct sn_node *nodes[SN_CHAIN_MAX];
-            sn_chain_nodes(p, pl->chain, nodes);
-            p->chains[pl->chain].fusion->keep(nodes, p->o.mode, &pl->keep);
-        } else if (pl->chain < 0 && nd->op->keep) {
+            sn_chain_nodes(p, chain, nodes);
+            p->chains[chain].fusion->keep(nodes, p->o.mode, &pl->keep);
+        } else if (chain < 0 && nd->op->keep) {
             nd->op->keep(nd, p->o.mode, &pl->keep);
         }
     }
