@@ -5,11 +5,13 @@
 
 #include "api/api.h"
 #include "api/pictures.h"
+#include "api/report_data.h"
 #include "motif/database.h"
 
 struct seqnet_explainer {
-    const seqnet_ctx *ctx;
+    seqnet_ctx *ctx;
     struct sn_explainer *inner;
+    char *command; /* NULL = unknown */
     struct sn_model **models;
     struct sn_motif_set known; /* motifs that filters are compared with */
     int n_logos, n_motifs;
@@ -79,6 +81,7 @@ int seqnet_explainer_create(seqnet_ctx *ctx, seqnet_model *const *models, int n_
     SN_GO(sn_inner_models(models, n_models, &e->models));
     e->ctx = ctx;
     e->n_logos = o.n_logos;
+    if (o.command) SN_GO((e->command = sn_strdup(o.command)) ? 0 : SEQNET_ENOMEM);
     if (o.motif_db) SN_GO(read_known(e->models[0]->arch->alphabet, o.motif_db, &e->known));
     SN_GO(sn_explainer_create(&ctx->rt, e->models, n_models, &o, &e->inner));
     *out = e;
@@ -93,6 +96,7 @@ void seqnet_explainer_free(seqnet_explainer **e) {
     sn_explainer_free((*e)->inner);
     sn_motif_set_free(&(*e)->known);
     sn_release_models((*e)->models);
+    free((*e)->command);
     free(*e);
     *e = NULL;
 }
@@ -144,12 +148,26 @@ done:
     return rc < 0 ? rc : 0;
 }
 
+/* The report of one task, into its folder. */
+static int write_report(const seqnet_explainer *e, const struct sn_dataset *d, const struct sn_explained *x, int task) {
+    struct sn_str target = {0};
+    struct sn_report_input in = {
+        .ctx = e->ctx, .models = e->models, .d = d, .x = &x->tasks[task], .command = e->command, .n_examples = e->n_logos};
+    while (e->models[in.n_models]) in.n_models++;
+    int rc = sn_explainer_target(e->inner, task, &target);
+    in.target = target.s;
+    if (rc == 0) rc = sn_report_make(&in);
+    sn_str_free(&target);
+    return rc;
+}
+
 int seqnet_explain_source(seqnet_explainer *e, seqnet_source *s, const char *folder) {
     struct sn_explained x = {0};
     struct sn_pictures p = {
         .e = e->inner, .d = s->d, .x = &x, .known = &e->known, .sink = e->ctx->rt.sink, .folder = folder, .n_logos = e->n_logos};
     int rc = sn_explainer_folder(e->inner, s->d, folder, &x);
     if (rc >= 0) rc = sn_pictures_write(&p, &e->n_motifs);
+    for (int t = 0; rc >= 0 && t < x.n_tasks; t++) rc = write_report(e, s->d, &x, t);
     sn_explained_free(&x);
     return rc < 0 ? rc : 0;
 }

@@ -14,6 +14,7 @@
 
 #define PSEUDO_COUNT 1.0    /* of each column of a motif */
 #define MIN_OVERLAP 6       /* columns that a known motif must share */
+#define NAME_LENGTH 60      /* of a sequence's name in a file name */
 #define LOGO_POSITIONS 2400 /* of longer sequences the part about the strongest base is drawn */
 
 static int open_file(const char *folder, const char *name, struct sn_outfile **f) {
@@ -201,7 +202,7 @@ static int draw_sequence(const struct drawing *w, int64_t i, int rank) {
     SN_GO(sn_str_printf(&subtitle, " %.3g", (double)w->x->output[i]));
     if (!isnan(w->x->expected[i])) SN_GO(sn_str_printf(&subtitle, ", mean of references %.3g", (double)w->x->expected[i]));
     SN_GO(sn_str_printf(&file, "logos/sequence_%03d_", rank));
-    SN_GO(sn_explain_plain_name(&file, d->names[i]));
+    SN_GO(sn_file_word(&file, d->names[i], NAME_LENGTH));
     SN_GO(sn_str_puts(&file, ".svg"));
     SN_GO(draw(w->x->folder, file.s,
                &(struct sn_logo){.title = d->names[i],

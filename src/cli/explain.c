@@ -18,6 +18,7 @@ int cmd_explain(struct args *a) {
     seqnet_explainer *e = NULL;
     int n = a->n_inputs - 1, rc;
     a->data.data = a->inputs[n];
+    a->data.labels_if_there = 1; /* for the report */
     if (!a->output) return usage_error("give a folder for the results: -o OUTDIR");
     if (seqnet_explain_check(&a->explain) < 0) return usage_error("%s", seqnet_errmsg());
     if ((rc = begin(a, &ctx)) < 0) goto done;

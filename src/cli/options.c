@@ -58,6 +58,8 @@ const struct option options[] = {
      .help = "reference genome, for intervals"},
     {"Data", "label", 0, OPT_TEXT, TRAIN | EVALUATE, AT(data.labels), .unit = "COL,...", .help = "label columns of a table",
      .unset = "all but sequence, coordinates, name and group"},
+    {"Data", "label", 0, OPT_TEXT, EXPLAIN, AT(data.labels), .unit = "COL,...", .help = "label columns of a table, for the report",
+     .unset = "columns named like the tasks, where there are all"},
     {"Data", "group", 0, OPT_TEXT, TRAIN, AT(data.group), .unit = "COL", .help = "column whose equal values stay on one side of the split"},
     {"Data", "exclude", 0, OPT_TEXT, TRAIN, AT(data.exclude), .unit = "BED", .help = "regions where no negative is drawn"},
     {"Data", "window", 0, OPT_SIZE, TRAIN | EVALUATE | PREDICT | EXPLAIN, AT(data.window), 1, INT32_MAX, .unit = "BASES",

@@ -24,6 +24,7 @@ int sn_explainer_target(const struct sn_explainer *e, int task, struct sn_str *o
 struct sn_explained_task {
     char *folder;             /* of the task's files */
     float *output, *expected; /* (n); expected is NaN where a method has no references */
+    float *residual;          /* (n) likewise */
 };
 struct sn_explained {
     struct sn_explained_task *tasks;
@@ -35,8 +36,6 @@ void sn_explained_free(struct sn_explained *x);
  * folder of its own within. Finished sequences are kept in explain.work while it runs; it stays when the run ends early. *out is to be
  * freed also when it failed. */
 int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, const char *folder, struct sn_explained *out);
-/* Adds a name as part of a file name: letters, digits, '-' and '.' stay, all else becomes '_', and the rest of a long one is left out. */
-int sn_explain_plain_name(struct sn_str *s, const char *name);
 
 /* An array of such a folder, row by row: memory for one row only. */
 struct sn_npz_rows;

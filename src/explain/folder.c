@@ -45,15 +45,6 @@ struct files {
 
 /* ---- names ---- */
 
-int sn_explain_plain_name(struct sn_str *s, const char *name) {
-    for (int i = 0; name[i] && i < NAME_LENGTH; i++) {
-        char c = name[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || (c == '.' && i > 0);
-        SN_TRY(sn_str_add(s, plain ? &c : "_", 1));
-    }
-    return 0;
-}
-
 static bool taken(const struct sn_explained *x, int n, const char *path, const char *top) {
     size_t lead = strlen(top) + 1;
     if (strcmp(path + lead, "logos") == 0 || strcmp(path + lead, WORK) == 0) return true;
@@ -71,13 +62,14 @@ static int name_folders(struct folder *f) {
         struct sn_str path = {0};
         int rc = sn_str_puts(&path, f->name);
         if (rc == 0 && x->n_tasks > 1) rc = sn_str_puts(&path, "/");
-        if (rc == 0 && x->n_tasks > 1) rc = sn_explain_plain_name(&path, f->e->tasks[t].name);
+        if (rc == 0 && x->n_tasks > 1) rc = sn_file_word(&path, f->e->tasks[t].name, NAME_LENGTH);
         if (rc == 0 && x->n_tasks > 1 && taken(x, t, path.s, f->name)) rc = sn_str_printf(&path, "_%d", t + 1);
         x->tasks[t].folder = path.s;
         SN_TRY(rc);
         x->tasks[t].output = sn_calloc((size_t)f->d->n, sizeof(float));
         x->tasks[t].expected = sn_calloc((size_t)f->d->n, sizeof(float));
-        if (!x->tasks[t].output || !x->tasks[t].expected) return SEQNET_ENOMEM;
+        x->tasks[t].residual = sn_calloc((size_t)f->d->n, sizeof(float));
+        if (!x->tasks[t].output || !x->tasks[t].expected || !x->tasks[t].residual) return SEQNET_ENOMEM;
     }
     return 0;
 }
@@ -87,6 +79,7 @@ void sn_explained_free(struct sn_explained *x) {
         free(x->tasks[t].folder);
         free(x->tasks[t].output);
         free(x->tasks[t].expected);
+        free(x->tasks[t].residual);
     }
     free(x->tasks);
     *x = (struct sn_explained){0};
@@ -288,6 +281,7 @@ static int write_one(struct files *f, int64_t i) {
     sum_channels(f->act, len, e->channels, f->contribution);
     f->f->x->tasks[f->task].output[i] = (float)x.output;
     f->f->x->tasks[f->task].expected[i] = (float)x.expected;
+    f->f->x->tasks[f->task].residual[i] = (float)x.residual;
     if (x.residual > f->worst) f->worst = x.residual;
     f->missed += x.missed;
     SN_TRY(sn_npz_add(f->one_hot, f->one, len));
