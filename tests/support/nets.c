@@ -104,6 +104,10 @@ const struct net nets[] = {
      "[conv1d: {filters: 4, kernel_size: 3, activation: relu}, global_max_pooling1d: {name: g}, dense: {units: 4, name: d}, add: {inputs: "
      "[g, d]}, tanh: {}, dense: {units: 2}]",
      "mean_squared_error", 2, 0, 12, false},
+    {"parts_rescale", /* by genomics, parts pass a function that follows Rescale */
+     "[conv1d: {filters: 3, kernel_size: 3, activation: tanh}, flatten: {name: f}, dense: {units: 12, name: d}, add: {inputs: [f, d]}, "
+     "tanh: {}, dense: {units: 2}]",
+     "mean_squared_error", 2, 6, 6, true},
     {0},
 };
 
