@@ -132,7 +132,9 @@ struct sn_conv_fwd {
     const void *w;       /* prepared fwd */
     const sn_real *bias; /* may be NULL */
     struct sn_t3 y;
-    void *ws; /* conv_ws(s, longest row) bytes */
+    void *ws;            /* conv_ws(s, longest row) bytes */
+    int relu;            /* y = relu of the convolution, */
+    struct sn_t3 behind; /* plus this where its p is not NULL: bits equal the separate slots' */
 };
 /* dx = transposed convolution of dy; assigns every position of dx. Definition: for stride 1 and cin >= 16 the forward convolution of dy
  * with the weights w'[t,f,c] = w[k-1-t,c,f] and padding (k-1)*dilation - pad; else the window of each q, w times dy[q] summed over f, is
@@ -182,6 +184,7 @@ struct sn_codes_fwd {
     const sn_real *w; /* raw weights, for codes expanded on the spot */
     const sn_real *bias;
     struct sn_t3 y;
+    int relu; /* y = relu of the convolution */
 };
 /* dw (k*cin, cout) +=; ws: codes_grad_ws(s) bytes. Definition, per call (a leaf): dT_g[a][b][f] sums dy[q,f] from zero over rows in order
  * and in a row over q, ordered by ((q*stride) mod dilation, q); then dw[t,c,f] += S_c + (1/cin) S_any (one FMA), S_s the sum of the entries

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "ops/common.h"
 
 #define ATTR_CHANNELS 16 /* from so many input channels on the convolution's multipliers are summed in another order */
 
@@ -222,5 +223,52 @@ static const struct sn_fusion conv_relu_global_attribute = {
     .attribute = attribute_global,
 };
 
-const struct sn_fusion *const sn_fusions_cpu[] = {&conv_relu_pool, &conv_relu_pool_attribute, &conv_relu_global,
-                                                  &conv_relu_global_attribute, NULL};
+/* conv1d + relu, and in a residual net + add: written once, while it is in registers or near. */
+
+static bool match_relu(const struct sn_node *const *nd) {
+    (void)nd;
+    return true;
+}
+
+static void no_sizes(const struct sn_node *const *nd, enum sn_mode mode, const struct sn_kernels *k, struct sn_sizes *s) {
+    (void)nd, (void)mode, (void)k, (void)s; /* the convolution's own */
+}
+
+static int forward_relu(struct sn_exec *x, const struct sn_node *const *nd, const struct sn_tile *t) {
+    sn_conv1d_forward(x, nd[0], t, sn_x_out(x, nd[1], t->r0), true, (struct sn_t3){0});
+    return 0;
+}
+
+static const struct sn_fusion conv_relu = {
+    .name = "conv1d+relu",
+    .ops = {"conv1d", "relu"},
+    .modes = {[SN_INFER] = true, [SN_TRAIN] = true},
+    .forward_only = true,
+    .match = match_relu,
+    .sizes = no_sizes,
+    .forward = forward_relu,
+};
+
+static bool match_add(const struct sn_node *const *nd) {
+    return !nd[0]->on_codes && nd[2]->n_inputs == 2 && nd[2]->inputs[0] != nd[2]->inputs[1];
+}
+
+static int forward_add(struct sn_exec *x, const struct sn_node *const *nd, const struct sn_tile *t) {
+    const int other = nd[2]->inputs[0] == nd[1]->id;
+    sn_conv1d_forward(x, nd[0], t, sn_x_out(x, nd[2], t->r0), true, sn_x_in(x, nd[2], other, t->r0));
+    return 0;
+}
+
+static const struct sn_fusion conv_relu_add = {
+    .name = "conv1d+relu+add",
+    .ops = {"conv1d", "relu", "add"},
+    .modes = {[SN_INFER] = true},
+    .forward_only = true,
+    .match = match_add,
+    .sizes = no_sizes,
+    .forward = forward_add,
+};
+
+const struct sn_fusion *const sn_fusions_cpu[] = {
+    &conv_relu_pool, &conv_relu_pool_attribute, &conv_relu_global, &conv_relu_global_attribute, &conv_relu_add, &conv_relu, NULL,
+};

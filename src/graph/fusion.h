@@ -12,6 +12,7 @@ struct sn_fusion {
     const char *name;
     const char *ops[SN_CHAIN_MAX]; /* names in order, the rest NULL */
     bool modes[3];                 /* by enum sn_mode */
+    bool forward_only;             /* the reverse pass goes node by node; keep is the nodes' own */
     bool (*match)(const struct sn_node *const *nodes);
     /* As in the op row, for the chain; cache and scratch hang on the last node. */
     void (*keep)(const struct sn_node *const *nodes, enum sn_mode mode, struct sn_keep *k);
