@@ -20,7 +20,7 @@ const char *sn_npy_path(const struct sn_npy *a);
 int sn_npy_dims(const struct sn_npy *a, int64_t shape[SN_NPY_DIMS]);
 /* The next n numbers as floats. Those that have no float are rounded or become infinite. */
 int sn_npy_read(struct sn_npy *a, float *out, int64_t n);
-/* After the last number: SEQNET_EFORMAT when the checksum of the archive differs. */
+/* After the last number, or instead of reading those that are mapped: SEQNET_EFORMAT when the checksum of the archive differs. */
 int sn_npy_finish(struct sn_npy *a);
 /* The numbers in the file itself when they are 32-bit floats that lie there unpacked, else NULL; valid until closed. Not aligned: read them
  * with memcpy. */

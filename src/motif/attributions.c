@@ -68,6 +68,7 @@ static int read_bases(struct sn_npy *f, const struct shape *s, uint8_t **out) {
 static int read_hypothetical(struct sn_npy **f, const struct shape *s, struct sn_loaded *out) {
     const uint8_t *mapped = sn_npy_mapped(*f);
     if (mapped) {
+        SN_TRY(sn_npy_finish(*f));
         out->a.hypothetical = mapped;
         out->file = *f;
         *f = NULL;

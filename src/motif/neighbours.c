@@ -39,6 +39,11 @@ static void sink_down(float *score, int32_t *id, int n, int i, float s, int32_t 
     id[i] = v;
 }
 
+/* Whether a row would take a similarity; most are not near enough once its list is full. */
+static inline bool wanted(const struct sn_neighbours *nb, int row, float s) {
+    return s > 0 && (nb->count[row] < nb->k || s >= nb->score[(int64_t)row * nb->k]);
+}
+
 static void offer(struct sn_neighbours *nb, int row, float s, int32_t v) {
     float *score = nb->score + (int64_t)row * nb->k;
     int32_t *id = nb->id + (int64_t)row * nb->k;
@@ -64,7 +69,7 @@ static int row_tile(void *arg, int tile, int worker) {
     float *score = j->score + (int64_t)tile * n;
     j->fn(j->self, row, worker, score);
     for (int v = row + 1; v < n; v++)
-        if (score[v] > 0) offer(j->nb, row, score[v], v);
+        if (wanted(j->nb, row, score[v])) offer(j->nb, row, score[v], v);
     return 0;
 }
 
@@ -78,8 +83,7 @@ static int column_tile(void *arg, int tile, int worker) {
         const float *score = j->score + (int64_t)r * nb->n;
         int row = j->first + r;
         for (int v = from > row ? from : row + 1; v < to; v++) {
-            float s = score[v];
-            if (s > 0 && (nb->count[v] < nb->k || s >= nb->score[(int64_t)v * nb->k])) offer(nb, v, s, row);
+            if (wanted(nb, v, score[v])) offer(nb, v, score[v], row);
         }
     }
     return 0;

@@ -63,8 +63,8 @@ int sn_discover_check(const struct sn_discover_options *o) {
     SN_TRY(check_real("min_correlation", o->min_correlation, -1, 1));
     SN_TRY(check_real("perplexity", o->perplexity, 1, 1000));
     SN_TRY(check_int("leiden_seeds", o->leiden_seeds, 1, 10000));
-    SN_TRY(check_int("trim_window", o->trim_window, 1, 400));
-    SN_TRY(check_int("trim_flank", o->trim_flank, 0, 200));
+    SN_TRY(check_int("trim_window", o->trim_window, 1, 200));
+    SN_TRY(check_int("trim_flank", o->trim_flank, 0, 100));
     SN_TRY(check_int("split_min", o->split_min, 2, INT32_MAX));
     SN_TRY(check_real("split_perplexity", o->split_perplexity, 1, 1000));
     SN_TRY(check_int("merge_sample", o->merge_sample, 2, 100000));

@@ -210,6 +210,22 @@ START_TEST(loading) {
 }
 END_TEST
 
+/* Numbers that stay in the file are checked, too. */
+START_TEST(damaged_archive) {
+    static struct bytes member, o;
+    struct sn_loaded l;
+    static const float h[24] = {1};
+    const char *x = save("x.npy", HEADER("|u1", "(2, 4, 3)"), one_hot, 24);
+    make_npy(&member, HEADER("<f4", "(2, 4, 3)"), h, sizeof h);
+    make_zip(&o, "arr_0.npy", &member, false, true);
+    ck_ok(sn_attributions_load(x, temp_write("h.npz", o.b, o.n), 0, &l));
+    ck_assert_ptr_null(l.hypothetical);
+    sn_attributions_free(&l);
+    o.b[30 + 29 + member.n - 1] ^= 1;
+    ck_error(sn_attributions_load(x, temp_write("h.npz", o.b, o.n), 0, &l), SEQNET_EFORMAT, "checksum");
+}
+END_TEST
+
 START_TEST(refused_attributions) {
     struct sn_loaded l;
     float h[24] = {0};
@@ -260,6 +276,7 @@ int main(void) {
     tcase_add_test(t, archives);
     tcase_add_test(t, refused);
     tcase_add_test(t, loading);
+    tcase_add_test(t, damaged_archive);
     tcase_add_test(t, refused_attributions);
     tcase_add_test(t, places);
     suite_add_tcase(s, t);
