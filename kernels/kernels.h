@@ -40,6 +40,12 @@ struct sn_t3 {
     const int32_t *len; /* (rows) positions of each row */
 };
 
+/* DeepLIFT pairs: pair p compares row row_x[p] with row row_ref[p] of the kept tensors. */
+struct sn_pairs {
+    int n;
+    const int32_t *row_x, *row_ref;
+};
+
 /* ---- matrix product ---------------------------------------------------------------------------------------------------------- */
 
 /* C(m,n) = start + A(m,k) B(k,n); start = C when accumulate, else bias (n) when not NULL, else 0. Any strides for A and B, overlapping
@@ -126,7 +132,9 @@ struct sn_conv_fwd {
     const void *w;       /* prepared fwd */
     const sn_real *bias; /* may be NULL */
     struct sn_t3 y;
-    void *ws; /* conv_ws(s, longest row) bytes */
+    void *ws;            /* conv_ws(s, longest row) bytes */
+    int relu;            /* y = relu of the convolution, */
+    struct sn_t3 behind; /* plus this where its p is not NULL: bits equal the separate slots' */
 };
 /* dx = transposed convolution of dy; assigns every position of dx. Definition: for stride 1 and cin >= 16 the forward convolution of dy
  * with the weights w'[t,f,c] = w[k-1-t,c,f] and padding (k-1)*dilation - pad; else the window of each q, w times dy[q] summed over f, is
@@ -176,6 +184,7 @@ struct sn_codes_fwd {
     const sn_real *w; /* raw weights, for codes expanded on the spot */
     const sn_real *bias;
     struct sn_t3 y;
+    int relu; /* y = relu of the convolution */
 };
 /* dw (k*cin, cout) +=; ws: codes_grad_ws(s) bytes. Definition, per call (a leaf): dT_g[a][b][f] sums dy[q,f] from zero over rows in order
  * and in a row over q, ordered by ((q*stride) mod dilation, q); then dw[t,c,f] += S_c + (1/cin) S_any (one FMA), S_s the sum of the entries
@@ -242,6 +251,24 @@ struct sn_codes_global_bwd {
     void *ws;    /* codes_global_ws(s, longest row) bytes, for dw */
 };
 
+/* DeepLIFT (Rescale) of the fused chains, cin < 16: bits equal max_pool_attr, unary_attr and conv_bwd_data. y, win or far_win: what the
+ * forward slots gave, rows are those of the kept tensors; far_win for the global maximum, whose pool_stride is 0. */
+struct sn_codes_attr {
+    struct sn_conv s;
+    struct sn_codes in; /* the kept rows */
+    const void *tables;
+    const sn_real *w, *bias;
+    struct sn_pairs pairs;
+    int pool, pool_stride;
+    struct sn_t3 y;
+    const uint8_t *win;
+    const int32_t *far_win;
+    int64_t win_row;                   /* elements from row to row */
+    struct sn_t3 my, mx;               /* rows are pairs; mx at the output of encode */
+    int64_t longest, outputs, winners; /* most positions of a row, outputs of the convolution, pooled values */
+    void *ws;                          /* codes_attr_ws(s, longest, outputs, winners) bytes */
+};
+
 /* ---- pooling ----------------------------------------------------------------------------------------------------------------- */
 
 /* Windows of `size` every `stride` from -pad on; size 0 = the whole row (global). Cells outside the row do not count. */
@@ -260,11 +287,6 @@ struct sn_pool_bwd {
     struct sn_t3 x, dy, dx;
 };
 
-/* DeepLIFT pairs: pair p compares row row_x[p] with row row_ref[p] of the kept tensors. */
-struct sn_pairs {
-    int n;
-    const int32_t *row_x, *row_ref;
-};
 /* Winner rule (spec 2.1): k = argmax x if max x >= max ref else argmax ref; m_x[k] += m_y * (dmax / dx[k]), ratio 1 where dx[k] == 0. */
 struct sn_max_pool_attr {
     struct sn_pool_shape s;
@@ -521,6 +543,7 @@ struct sn_finite {
     X(codes_pool_bwd, sn_codes_pool_bwd)                                                                                                   \
     X(codes_global_fwd, sn_codes_global_fwd)                                                                                               \
     X(codes_global_bwd, sn_codes_global_bwd)                                                                                               \
+    X(codes_attr, sn_codes_attr)                                                                                                           \
     X(max_pool_fwd, sn_pool_fwd)                                                                                                           \
     X(max_pool_bwd, sn_pool_bwd)                                                                                                           \
     X(max_pool_attr, sn_max_pool_attr)                                                                                                     \
@@ -570,7 +593,8 @@ struct sn_kernels {
     size_t (*codes_grad_ws)(const struct sn_conv *s);
     size_t (*codes_pool_ws)(const struct sn_conv *s, int pool);
     size_t (*codes_global_ws)(const struct sn_conv *s, int64_t longest_in); /* fwd and bwd */
-    size_t (*lstm_ws)(int64_t rows, int64_t units);                         /* fwd, bwd, attr and du */
+    size_t (*codes_attr_ws)(const struct sn_conv *s, int64_t longest_in, int64_t outputs, int64_t winners);
+    size_t (*lstm_ws)(int64_t rows, int64_t units); /* fwd, bwd, attr and du */
 #define SN_KERNEL_FIELD(slot, args) void (*slot)(const struct args *a);
     SN_KERNELS(SN_KERNEL_FIELD)
 #undef SN_KERNEL_FIELD

@@ -65,7 +65,7 @@ static int place_values(struct sn_plan *p) {
         const struct sn_node *nd = &p->graph->nodes[i];
         struct sn_place *pl = &p->place[i];
         if (!sn_place_has_value(p, i)) continue;
-        if (pl->alias || may_overwrite_input(p, nd))
+        if (pl->alias || (pl->chain < 0 && may_overwrite_input(p, nd)))
             pl->value = p->place[nd->inputs[0]].value;
         else
             SN_TRY(new_buffer(p, shape_bytes(&nd->out), false, &pl->value));
@@ -116,7 +116,7 @@ static bool may_overwrite_value(const struct sn_plan *p, const struct sn_node *n
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const struct sn_place *pl = &p->place[i];
         if (pl->value == value && pl->keep.output && i != nd->id) return false;
-        for (int k = 0; (pl->keep.inputs || pl->chain >= 0) && k < p->graph->nodes[i].n_inputs; k++)
+        for (int k = 0; (pl->keep.inputs || sn_reverse_chain(p, i) >= 0) && k < p->graph->nodes[i].n_inputs; k++)
             if (p->place[p->graph->nodes[i].inputs[k]].value == value) return false;
     }
     return true;
@@ -135,6 +135,11 @@ static int place_input_gradient(struct sn_plan *p, const struct sn_node *nd, int
     return 0;
 }
 
+/* Of the input of a chain that begins with this node. */
+static int place_chain_multipliers(struct sn_plan *p, int node) {
+    return new_buffer(p, shape_bytes(&p->graph->nodes[node].in[0]), true, &p->place[node].grad_in[0]);
+}
+
 static int place_gradients(struct sn_plan *p) {
     bool pairs = p->o.mode == SN_ATTRIBUTE;
     for (int h = 0; h < p->graph->n_heads; h++)
@@ -142,11 +147,13 @@ static int place_gradients(struct sn_plan *p) {
     for (int i = p->graph->n_nodes - 1; i >= 0; i--) {
         const struct sn_node *nd = &p->graph->nodes[i];
         struct sn_place *pl = &p->place[i];
-        bool inner = pl->chain >= 0 && p->chains[pl->chain].node[p->chains[pl->chain].n - 1] != i;
+        const int chain = sn_reverse_chain(p, i);
+        bool inner = chain >= 0 && p->chains[chain].node[p->chains[chain].n - 1] != i;
         if (!pl->active || inner) continue;
         SN_TRY(place_output_gradient(p, i));
-        for (int k = 0; k < nd->n_inputs && pl->chain < 0; k++)
+        for (int k = 0; k < nd->n_inputs && chain < 0; k++)
             if (p->place[nd->inputs[k]].active) SN_TRY(place_input_gradient(p, nd, k));
+        if (chain >= 0 && p->o.mode == SN_ATTRIBUTE) SN_TRY(place_chain_multipliers(p, p->chains[chain].node[0]));
     }
     return 0;
 }
@@ -168,12 +175,14 @@ static void touch_item(struct sn_plan *p, int i) {
     }
     for (int k = 0; k < nd->n_inputs && (forward || pl->keep.inputs); k++)
         if (!nd->on_codes) touch_at(p, p->place[nd->inputs[k]].value, it->stage, i);
+    for (int k = 0; k < p->graph->nodes[last].n_inputs && forward && last != first; k++) /* add: what does not come from the chain */
+        touch_at(p, p->place[p->graph->nodes[last].inputs[k]].value, it->stage, i);
     if (forward || pl->keep.output) touch_at(p, pl->value, it->stage, i);
     touch_at(p, pl->cache, it->stage, i);
     if (forward) return;
     touch_at(p, pl->scratch, it->stage, i);
     touch_at(p, pl->grad_out, it->stage, i);
-    for (int k = 0; k < nd->n_inputs && it->kind != SN_ITEM_WEIGHT && it->chain < 0; k++) touch_at(p, pl->grad_in[k], it->stage, i);
+    for (int k = 0; k < nd->n_inputs && it->kind != SN_ITEM_WEIGHT; k++) touch_at(p, p->place[first].grad_in[k], it->stage, i);
 }
 
 static void find_lifetimes(struct sn_plan *p) {

@@ -121,6 +121,8 @@ void sn_leaf_rows(int n, int leaves, int leaf, int *r0, int *r1);
 void sn_tile_rows(int n, int tiles, int i, int *r0, int *r1);
 int sn_tiles(int n, int tile_rows);
 bool sn_place_has_value(const struct sn_plan *p, int node);
+/* The chain that the node belongs to in the reverse pass; -1: none. */
+int sn_reverse_chain(const struct sn_plan *p, int node);
 /* The chain's nodes as its functions take them. */
 void sn_chain_nodes(const struct sn_plan *p, int chain, const struct sn_node *nodes[SN_CHAIN_MAX]);
 

@@ -43,7 +43,8 @@ static int run_item(struct sn_exec *x, const struct sn_item *it, const struct sn
     if (it->chain < 0) return it->run(x, node_of(x->plan, it), t);
     const struct sn_node *nodes[SN_CHAIN_MAX];
     sn_chain_nodes(x->plan, it->chain, nodes);
-    return x->plan->chains[it->chain].fusion->forward(x, nodes, t);
+    const struct sn_fusion *f = x->plan->chains[it->chain].fusion;
+    return it->kind == SN_ITEM_ATTRIBUTE ? f->attribute(x, nodes, t) : f->forward(x, nodes, t);
 }
 
 static int sample_tile(void *arg, int tile, int worker) {

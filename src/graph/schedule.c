@@ -13,9 +13,15 @@
 #define TILE_BYTES (512u << 10)  /* values that one tile touches: half of a usual second-level cache */
 #define TILE_ROWS_MAX 16
 #define TILE_ROWS_SEQUENCE 32 /* recurrent steps read their weights once per tile */
+#define TILE_ROWS_WEIGHTS 4   /* at least, where weights do not stay in cache beside the values: they are read once per tile, too */
 
 void sn_chain_nodes(const struct sn_plan *p, int chain, const struct sn_node *nodes[SN_CHAIN_MAX]) {
     for (int i = 0; i < p->chains[chain].n; i++) nodes[i] = &p->graph->nodes[p->chains[chain].node[i]];
+}
+
+int sn_reverse_chain(const struct sn_plan *p, int node) {
+    const int chain = p->place[node].chain;
+    return chain >= 0 && !p->chains[chain].fusion->forward_only ? chain : -1;
 }
 
 static int seed_node(const struct sn_plan *p, int h) {
@@ -239,11 +245,15 @@ static int reverse_items(struct sn_plan *p) {
     for (int i = p->graph->n_nodes - 1; i >= 0; i--) {
         const struct sn_node *nd = &p->graph->nodes[i];
         const struct sn_place *pl = &p->place[i];
-        if (!pl->active || (pl->chain >= 0 && !is_chain_last(p, i))) continue;
+        const int chain = sn_reverse_chain(p, i);
+        if (!pl->active || (chain >= 0 && !is_chain_last(p, i))) continue;
         if (needs_sum(p, i)) SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_SUM, .node = i, .chain = -1, .split = SN_SPLIT_SAMPLE}));
         if (i == 0 || pl->alias) continue;
-        if (pl->chain >= 0) {
-            SN_GO(add_pending(p, &q, p->chains[pl->chain].node[0], pl->chain));
+        if (chain >= 0) {
+            if (p->o.mode == SN_ATTRIBUTE)
+                SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_ATTRIBUTE, .node = i, .chain = chain, .split = SN_SPLIT_SAMPLE}));
+            else
+                SN_GO(add_pending(p, &q, p->chains[chain].node[0], chain));
             continue;
         }
         if (p->o.mode == SN_ATTRIBUTE)
@@ -291,18 +301,26 @@ static int group_stages(struct sn_plan *p, size_t n_forward_items) {
     return 0;
 }
 
+static size_t weight_bytes(const struct sn_node *nd) {
+    int64_t n = 0;
+    for (int w = 0; w < nd->n_weights; w++) n += sn_weight_count(&nd->weights[w]);
+    return (size_t)n * sizeof(sn_real);
+}
+
 /* Rows of a tile: as many as keep what the stage touches in cache; depends on shapes only. */
 static void size_tiles(struct sn_plan *p) {
     for (size_t s = 0; s < p->n_stages; s++) {
         struct sn_stage *st = &p->stages[s];
-        size_t bytes = 1;
+        size_t bytes = 1, weights = 0;
         bool sequence = false;
         for (int i = st->first; i < st->first + st->n; i++) {
             const struct sn_node *nd = &p->graph->nodes[p->items[i].node];
             bytes += (size_t)sn_elements(&nd->out) * sizeof(sn_real);
+            weights += weight_bytes(nd);
             sequence |= nd->op->geometry && nd->op->geometry(nd).kind == SN_GEO_SEQUENCE;
         }
         size_t rows = TILE_BYTES / bytes;
+        if (weights > TILE_BYTES && rows < TILE_ROWS_WEIGHTS) rows = TILE_ROWS_WEIGHTS;
         st->tile_rows = rows < 1 ? 1 : rows > TILE_ROWS_MAX ? TILE_ROWS_MAX : (int)rows;
         if (sequence) st->tile_rows = TILE_ROWS_SEQUENCE;
         int most = st->reverse && p->o.mode == SN_ATTRIBUTE ? p->o.max_pairs : p->o.max_rows;
@@ -316,11 +334,12 @@ int sn_plan_schedule(struct sn_plan *p) {
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const struct sn_node *nd = &p->graph->nodes[i];
         struct sn_place *pl = &p->place[i];
-        if (pl->chain >= 0 && is_chain_last(p, i)) {
+        const int chain = sn_reverse_chain(p, i);
+        if (chain >= 0 && is_chain_last(p, i)) {
             const struct sn_node *nodes[SN_CHAIN_MAX];
-            sn_chain_nodes(p, pl->chain, nodes);
-            p->chains[pl->chain].fusion->keep(nodes, p->o.mode, &pl->keep);
-        } else if (pl->chain < 0 && nd->op->keep) {
+            sn_chain_nodes(p, chain, nodes);
+            p->chains[chain].fusion->keep(nodes, p->o.mode, &pl->keep);
+        } else if (chain < 0 && nd->op->keep) {
             nd->op->keep(nd, p->o.mode, &pl->keep);
         }
     }

@@ -62,4 +62,8 @@ void sn_keep_inputs_attr(const struct sn_node *nd, enum sn_mode mode, struct sn_
 /* A weight of rank 1 or 2 for nd->weights[nd->n_weights++]. */
 struct sn_weight *sn_add_weight(struct sn_node *nd, const char *name, int64_t rows, int64_t cols, enum sn_init init);
 
+/* conv1d, for its fusions: y = convolution, its relu where asked for, plus `behind` where its p is not NULL (not on codes). */
+void sn_conv1d_forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t, struct sn_t3 y, bool relu,
+                       struct sn_t3 behind);
+
 #endif

@@ -105,22 +105,34 @@ static double work(const struct sn_node *nd) {
     return taps * (double)sn_elements(&nd->out);
 }
 
-static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+void sn_conv1d_forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t, struct sn_t3 y, bool relu,
+                       struct sn_t3 behind) {
     const struct sn_kernels *k = sn_x_kernels(x);
     struct sn_conv c = conv_shape(nd, sn_x_mode(x));
     int n = t->r1 - t->r0;
     const sn_real *bias = nd->p[P_BIAS].i ? sn_x_weight(x, nd, W_BIAS) : NULL;
-    struct sn_t3 y = sn_x_out(x, nd, t->r0);
     if (nd->on_codes)
         k->codes_fwd(&(struct sn_codes_fwd){.s = c,
                                             .in = sn_x_codes(x, t->r0, n),
                                             .tables = sn_x_prepared(x, nd),
                                             .w = sn_x_weight(x, nd, W_KERNEL),
                                             .bias = bias,
-                                            .y = y});
+                                            .y = y,
+                                            .relu = relu});
     else
-        k->conv_fwd(&(struct sn_conv_fwd){
-            .s = c, .n = n, .x = sn_x_in(x, nd, 0, t->r0), .w = sn_x_prepared(x, nd), .bias = bias, .y = y, .ws = sn_x_ws(x, t->worker)});
+        k->conv_fwd(&(struct sn_conv_fwd){.s = c,
+                                          .n = n,
+                                          .x = sn_x_in(x, nd, 0, t->r0),
+                                          .w = sn_x_prepared(x, nd),
+                                          .bias = bias,
+                                          .y = y,
+                                          .ws = sn_x_ws(x, t->worker),
+                                          .relu = relu,
+                                          .behind = behind});
+}
+
+static int forward(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    sn_conv1d_forward(x, nd, t, sn_x_out(x, nd, t->r0), false, (struct sn_t3){0});
     return 0;
 }
 

@@ -23,7 +23,7 @@ def qualify(case, mode, threads, a):
         sys.exit(f"bench: seqnet: {why}")
     ours.round(a.seconds)
     for setting in contenders.SETTINGS[mode]:
-        if a.only and a.only.lower() not in setting[0].lower():
+        if a.only and not any(word in setting[0].lower() for word in a.only.lower().split(",")):
             continue
         c = contenders.start_peer(case, mode, threads, setting, a.python)
         if c is None:
@@ -116,7 +116,7 @@ def arguments():
     p.add_argument("--seconds", type=float, default=0.5, help="least length of a round; default %(default)s")
     p.add_argument("--batch", type=int, default=0, help="of training; default 64, deepbind 256")
     p.add_argument("--keep", type=int, default=4, help="fastest peers that take part in all rounds; default %(default)s")
-    p.add_argument("--only", help="only peers whose name holds this word")
+    p.add_argument("--only", help="only peers whose name holds one of these words, comma-separated")
     p.add_argument("--out", type=pathlib.Path, default=TOP / "build" / "bench", help="default build/bench")
     p.add_argument("--build", type=pathlib.Path, default=TOP / "build", help=argparse.SUPPRESS)
     p.add_argument("--cache", type=pathlib.Path, help=argparse.SUPPRESS)

@@ -104,7 +104,7 @@ static bool node_is_clear(struct sn_session *s, const struct sn_graph *g, const 
 static bool is_clear(struct problem *p) {
     struct sn_graph *g = p->arch->graph;
     struct sn_plan_options o = net_plan(p->net, SN_ATTRIBUTE, ROWS);
-    o.values = p->on_values;
+    o.values = p->on_values, o.fuse = false;
     struct sn_plan *plan;
     struct sn_session *s;
     ck_assert_int_eq(sn_plan_create(g, &p->backend, &o, &plan), 0);

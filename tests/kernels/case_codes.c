@@ -101,7 +101,7 @@ static void dense(struct kt *t) {
         void *fwd = kt_bytes(t, t->k->conv_fwd_bytes(&b.s)), *ws = kt_bytes(t, t->k->conv_ws(&b.s, longest));
         t->k->encode(&(struct sn_encode){CB_ROWS, b.in.codes, b.in.code_row, b.in.lut, x});
         t->k->conv_prepare(&(struct sn_conv_prepare){b.s, b.w, fwd, NULL});
-        t->k->conv_fwd(&(struct sn_conv_fwd){b.s, CB_ROWS, x, fwd, b.bias, y, ws});
+        t->k->conv_fwd(&(struct sn_conv_fwd){.s = b.s, .n = CB_ROWS, .x = x, .w = fwd, .bias = b.bias, .y = y, .ws = ws});
         t->k->conv_bwd_filter(&(struct sn_conv_bwd_filter){b.s, CB_ROWS, 0, b.s.k * b.s.cin, x, dy, dv, ws});
         cb_forward(t, &b, z);
         cb_gradient(t, &b, dy, dw);

@@ -147,9 +147,101 @@ static void global(struct kt *t) {
     }
 }
 
+/* DeepLIFT of the chain: every row with every other of its length, itself included. */
+struct attribution {
+    int n;
+    int32_t row_x[CB_ROWS * CB_ROWS], row_ref[CB_ROWS * CB_ROWS];
+    int32_t *len, *conv_len, *pooled;
+    struct sn_t3 my, mx, fused;
+};
+
+static struct attribution all_pairs(struct kt *t, const struct codes_batch *b, const int32_t *pooled, bool wide) {
+    struct attribution p = {.len = kt_bytes(t, CB_ROWS * CB_ROWS * sizeof *p.len)};
+    p.conv_len = kt_bytes(t, CB_ROWS * CB_ROWS * sizeof *p.conv_len), p.pooled = kt_bytes(t, CB_ROWS * CB_ROWS * sizeof *p.pooled);
+    for (int i = 0; i < CB_ROWS; i++)
+        for (int r = 0; r < CB_ROWS; r++) {
+            if (b->in.len[i] != b->in.len[r] || pooled[i] != pooled[r]) continue;
+            p.row_x[p.n] = i, p.row_ref[p.n] = r;
+            p.len[p.n] = b->in.len[i], p.conv_len[p.n] = b->conv_len[i], p.pooled[p.n++] = pooled[i];
+        }
+    p.my = kt_t3_values(t, p.n, b->s.cout, p.pooled, wide);
+    p.mx = kt_t3(t, p.n, b->s.cin, p.len, wide), p.fused = kt_t3(t, p.n, b->s.cin, p.len, wide);
+    for (int i = 0; i < p.n; i++)
+        for (int64_t q = 0; q < p.pooled[i]; q++) *kt_at(&p.my, i, q, (int)q % b->s.cout) = 0;
+    kt_keep(t, p.my.p);
+    return p;
+}
+
+/* Slot after slot. `conv`: outputs before relu, `relu` behind it. */
+static void attribute_apart(struct kt *t, const struct codes_batch *b, const struct attribution *p, struct sn_pool_shape pool,
+                            struct sn_t3 conv, struct sn_t3 relu) {
+    const struct sn_pairs pairs = {p->n, p->row_x, p->row_ref};
+    struct sn_t3 m = kt_t3(t, p->n, b->s.cout, p->conv_len, false);
+    void *packed = kt_bytes(t, t->k->conv_bwd_bytes(&b->s)), *ws = kt_bytes(t, t->k->conv_ws(&b->s, 700));
+    t->k->max_pool_attr(&(struct sn_max_pool_attr){pool, pairs, relu, p->my, m});
+    t->k->unary_attr(&(struct sn_unary_attr){SN_RELU, pairs, conv, m, m});
+    t->k->conv_prepare(&(struct sn_conv_prepare){b->s, b->w, NULL, packed});
+    t->k->conv_bwd_data(&(struct sn_conv_bwd_data){b->s, p->n, m, packed, p->mx, ws});
+}
+
+static void attribute_fused(struct kt *t, const struct codes_batch *b, const struct attribution *p, struct sn_codes_attr a) {
+    a.s = b->s, a.in = b->in, a.tables = b->tables, a.w = b->w, a.bias = b->bias;
+    a.pairs = (struct sn_pairs){p->n, p->row_x, p->row_ref}, a.my = p->my, a.mx = p->fused, a.longest = a.outputs = a.winners = 0;
+    for (int i = 0; i < p->n; i++) {
+        if (p->len[i] > a.longest) a.longest = p->len[i];
+        if (p->conv_len[i] > a.outputs) a.outputs = p->conv_len[i];
+        if ((int64_t)p->pooled[i] * b->s.cout > a.winners) a.winners = (int64_t)p->pooled[i] * b->s.cout;
+    }
+    a.ws = kt_bytes(t, t->k->codes_attr_ws(&b->s, a.longest, a.outputs, a.winners));
+    t->k->codes_attr(&a);
+    kt_t3_written(t, &p->fused, p->n);
+    for (int i = 0; i < p->n; i++)
+        for (int64_t q = 0; q < p->len[i]; q++)
+            for (int c = 0; c < b->s.cin; c++) {
+                const sn_real x = *kt_at(&p->mx, i, q, c), y = *kt_at(&p->fused, i, q, c);
+                if (t->stable && x != y)
+                    kt_fail(t, "pair %d position %lld channel %d: %.9g, apart %.9g", i, (long long)q, c, (double)y, (double)x);
+                kt_check(t, y, x);
+            }
+}
+
+static void attribution(struct kt *t) {
+    struct chain h;
+    for (int s = 0; next(t, s, &h); s++) {
+        if (h.b.s.cin >= 16 || h.b.s.dilation > 1) continue;
+        run_forward(t, &h);
+        const struct attribution p = all_pairs(t, &h.b, h.pooled, s % 2);
+        attribute_apart(t, &h.b, &p, (struct sn_pool_shape){h.pool, h.stride, 0}, h.conv, h.relu);
+        attribute_fused(t, &h.b, &p,
+                        (struct sn_codes_attr){.pool = h.pool, .pool_stride = h.stride, .y = h.fused, .win = h.win, .win_row = h.win_row});
+    }
+}
+
+static void global_attribution(struct kt *t) {
+    struct codes_batch b;
+    for (int s = 0; cb_next(t, s, s % 2, &b); s++) {
+        int32_t one[CB_ROWS], longest = 0;
+        if (b.s.cin >= 16) continue;
+        for (int i = 0; i < CB_ROWS; i++) one[i] = b.conv_len[i] > 0;
+        for (int i = 0; i < CB_ROWS; i++) longest = b.in.len[i] > longest ? b.in.len[i] : longest;
+        struct sn_t3 conv = kt_t3(t, CB_ROWS, b.s.cout, b.conv_len, false), relu = kt_t3(t, CB_ROWS, b.s.cout, b.conv_len, false);
+        struct sn_t3 y = kt_t3(t, CB_ROWS, b.s.cout, one, s % 2);
+        int32_t *win = kt_bytes(t, CB_ROWS * (size_t)b.s.cout * sizeof *win);
+        cb_forward(t, &b, conv);
+        t->k->unary_fwd(&(struct sn_unary_fwd){SN_RELU, CB_ROWS, conv, relu});
+        t->k->codes_global_fwd(&(struct sn_codes_global_fwd){b.s, b.in, b.tables, b.w, b.bias, y, win, b.s.cout, b.conv_len,
+                                                             kt_bytes(t, t->k->codes_global_ws(&b.s, longest))});
+        const struct attribution p = all_pairs(t, &b, one, s % 2);
+        attribute_apart(t, &b, &p, (struct sn_pool_shape){0, 1, 0}, conv, relu);
+        attribute_fused(t, &b, &p, (struct sn_codes_attr){.y = y, .far_win = win, .win_row = b.s.cout});
+    }
+}
+
 const struct kt_case SN_SYM(kt_cases_codes_pool)[] = {
     {"codes_pool_fwd", 5e-6, forward},
     {"codes_pool_bwd", 2e-5, backward},
     {"codes_global_fwd, codes_global_bwd", 2e-5, global},
+    {"codes_attr", 2e-5, attribution},
+    {"codes_attr, global", 2e-5, global_attribution},
     {NULL, 0, NULL},
 };

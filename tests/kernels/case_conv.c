@@ -84,7 +84,7 @@ static sn_real weight(const struct batch *b, int k, int c, int f) {
 static void forward(struct kt *t, shape_fn shape) {
     struct batch b;
     for (int s = 0; next(t, shape, s, &b); s++) {
-        t->k->conv_fwd(&(struct sn_conv_fwd){b.s, ROWS, b.x, b.fwd, b.bias, b.y, b.ws});
+        t->k->conv_fwd(&(struct sn_conv_fwd){.s = b.s, .n = ROWS, .x = b.x, .w = b.fwd, .bias = b.bias, .y = b.y, .ws = b.ws});
         kt_t3_written(t, &b.y, ROWS);
         for (int i = 0; i < ROWS; i++)
             for (int64_t q = 0; q < b.out[i]; q++)
@@ -99,11 +99,31 @@ static void forward(struct kt *t, shape_fn shape) {
     }
 }
 
+/* What may follow in the same slot: relu, and another tensor added. */
+static void followed(struct kt *t, shape_fn shape) {
+    struct batch b;
+    for (int s = 0; next(t, shape, s, &b); s++) {
+        struct sn_conv_fwd a = {.s = b.s, .n = ROWS, .x = b.x, .w = b.fwd, .bias = b.bias, .y = b.y, .ws = b.ws};
+        struct sn_t3 behind = kt_t3_values(t, ROWS, b.s.cout, b.out, s % 2), y = kt_t3(t, ROWS, b.s.cout, b.out, s % 4 == 0);
+        kt_keep(t, behind.p);
+        t->k->conv_fwd(&a);
+        t->k->unary_fwd(&(struct sn_unary_fwd){SN_RELU, ROWS, b.y, b.y});
+        if (s % 3) t->k->add(&(struct sn_add){.n = ROWS, .count = 2, .x = {behind, b.y}, .y = b.y});
+        a.y = y, a.relu = 1;
+        if (s % 3) a.behind = behind;
+        t->k->conv_fwd(&a);
+        kt_t3_written(t, &y, ROWS);
+        for (int i = 0; i < ROWS; i++)
+            for (int64_t q = 0; q < b.out[i]; q++)
+                kt_same(t, kt_at(&b.y, i, q, 0), kt_at(&y, i, q, 0), (size_t)b.s.cout * sizeof(sn_real), "relu and add in the slot");
+    }
+}
+
 /* A row alone, of its own or of a shorter length, has the bits it has in the batch. */
 static void bits(struct kt *t, shape_fn shape) {
     struct batch b;
     for (int s = 0; next(t, shape, s, &b); s++) {
-        t->k->conv_fwd(&(struct sn_conv_fwd){b.s, ROWS, b.x, b.fwd, b.bias, b.y, b.ws});
+        t->k->conv_fwd(&(struct sn_conv_fwd){.s = b.s, .n = ROWS, .x = b.x, .w = b.fwd, .bias = b.bias, .y = b.y, .ws = b.ws});
         kt_t3_written(t, &b.y, ROWS);
         for (int i = 0; i < ROWS; i++) {
             int32_t *len = kt_bytes(t, 2 * sizeof *len);
@@ -117,7 +137,7 @@ static void bits(struct kt *t, shape_fn shape) {
                 struct sn_t3 x = b.x, y = kt_t3(t, 1, b.s.cout, len + 1, false);
                 x.p += i * b.x.row;
                 x.len = len;
-                t->k->conv_fwd(&(struct sn_conv_fwd){b.s, 1, x, b.fwd, b.bias, y, b.ws});
+                t->k->conv_fwd(&(struct sn_conv_fwd){.s = b.s, .n = 1, .x = x, .w = b.fwd, .bias = b.bias, .y = y, .ws = b.ws});
                 for (int64_t q = 0; q < len[1]; q++)
                     kt_same(t, kt_at(&b.y, i, q, 0), kt_at(&y, 0, q, 0), (size_t)b.s.cout * sizeof(sn_real), "row alone");
             }
@@ -175,6 +195,9 @@ static void plain_forward(struct kt *t) {
 static void plain_bits(struct kt *t) {
     bits(t, plain_shape);
 }
+static void plain_followed(struct kt *t) {
+    followed(t, plain_shape);
+}
 static void plain_data(struct kt *t) {
     data_gradient(t, plain_shape);
 }
@@ -186,6 +209,9 @@ static void toom_forward(struct kt *t) {
 }
 static void toom_bits(struct kt *t) {
     bits(t, toom_shape);
+}
+static void toom_followed(struct kt *t) {
+    followed(t, toom_shape);
 }
 static void toom_data(struct kt *t) {
     data_gradient(t, toom_shape);
@@ -230,7 +256,7 @@ static void toom_accuracy(struct kt *t) {
     }
     void *fwd = kt_bytes(t, t->k->conv_fwd_bytes(&s)), *ws = kt_bytes(t, t->k->conv_ws(&s, LEN));
     t->k->conv_prepare(&(struct sn_conv_prepare){s, w, fwd, NULL});
-    t->k->conv_fwd(&(struct sn_conv_fwd){s, 1, x, fwd, NULL, y, ws});
+    t->k->conv_fwd(&(struct sn_conv_fwd){.s = s, .n = 1, .x = x, .w = fwd, .y = y, .ws = ws});
     double worst = 0, largest = 0;
     for (int64_t q = 0; q < OUT; q++)
         for (int f = 0; f < s.cout; f++) {
@@ -246,10 +272,12 @@ static void toom_accuracy(struct kt *t) {
 const struct kt_case SN_SYM(kt_cases_conv)[] = {
     {"conv_fwd", 1e-5, plain_forward},
     {"conv_fwd, bits", 1e-5, plain_bits},
+    {"conv_fwd, relu and add", 1e-5, plain_followed},
     {"conv_bwd_data", 2e-5, plain_data},
     {"conv_bwd_filter", 1e-4, plain_filter},
     {"conv_fwd, Toom-Cook", 1e-4, toom_forward},
     {"conv_fwd, Toom-Cook, bits", 1e-4, toom_bits},
+    {"conv_fwd, Toom-Cook, relu and add", 1e-4, toom_followed},
     {"conv_fwd, Toom-Cook, accuracy", 1e-4, toom_accuracy},
     {"conv_bwd_data, Toom-Cook", 2e-4, toom_data},
     {"conv_bwd_filter, Toom-Cook", 5e-4, toom_filter},

@@ -93,7 +93,7 @@ static inline double cb_x(const struct codes_batch *b, int row, int64_t pos, int
 }
 
 static inline void cb_forward(struct kt *t, const struct codes_batch *b, struct sn_t3 y) {
-    t->k->codes_fwd(&(struct sn_codes_fwd){b->s, b->in, b->tables, b->w, b->bias, y});
+    t->k->codes_fwd(&(struct sn_codes_fwd){.s = b->s, .in = b->in, .tables = b->tables, .w = b->w, .bias = b->bias, .y = y});
 }
 
 /* Gradient of the filters for dy, added to dw. */

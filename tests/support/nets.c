@@ -35,6 +35,11 @@ const struct net nets[] = {
      "dilation_rate: 2, activation: tanh}, conv1d: {filters: 20, kernel_size: 5, activation: tanh}, conv1d: {filters: 16, kernel_size: 9, "
      "padding: same, activation: tanh}, global_average_pooling1d: {}, dense: {units: 2, activation: sigmoid}]",
      "binary_crossentropy", 2, 0, 23, true},
+    {"residual", /* sums whose inputs stand in either order */
+     "[conv1d: {filters: 3, kernel_size: 3, padding: same, activation: relu, name: a}, conv1d: {filters: 3, kernel_size: 2, padding: same, "
+     "activation: relu, name: b}, add: {inputs: [a, b], name: c}, conv1d: {filters: 3, kernel_size: 3, padding: same, dilation_rate: 2, "
+     "activation: relu, name: d}, add: {inputs: [d, c]}, global_average_pooling1d: {}, dense: {units: 2, activation: sigmoid}]",
+     "binary_crossentropy", 2, 0, 9, false},
     {"relu_max_pool",
      "[conv1d: {filters: 4, kernel_size: 5, padding: same, activation: relu}, max_pooling1d: {pool_size: 3}, conv1d: {filters: 3, "
      "kernel_size: 2, activation: relu}, global_max_pooling1d: {}, dense: {units: 1, activation: sigmoid}]",

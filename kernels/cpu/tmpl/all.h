@@ -1,4 +1,5 @@
 /* Every family of slots; included once per table. */
+#include "cpu/tmpl/codes_attr.h"
 #include "cpu/tmpl/codes_global.h"
 #include "cpu/tmpl/codes_pool.h"
 #include "cpu/tmpl/conv.h"
@@ -24,4 +25,5 @@ static void SN_T(fill_all)(struct sn_kernels *k) {
     SN_T(fill_optim)(k);
     SN_T(fill_codes)(k);
     SN_T(fill_codes_global)(k);
+    SN_T(fill_codes_attr)(k);
 }

@@ -182,7 +182,7 @@ static void SN_T(codes_fwd)(const struct sn_codes_fwd *a) {
                 for (int b = 0; b < k.blocks; b++) {
                     struct sn_codes_part u = {.block = b, .q0 = q, .nq = sn_imin(n - q, most), .w = a->w, .ld = k.step * (int64_t)a->y.ld};
                     u.dst = sn_row(&a->y, i) + (line + q * k.step) * a->y.ld + b * SN_FB;
-                    SN_T(codes_block)(&k, a->tables, a->bias, &u, false);
+                    SN_T(codes_block)(&k, a->tables, a->bias, &u, a->relu);
                 }
         }
 }

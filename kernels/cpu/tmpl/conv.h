@@ -6,6 +6,9 @@
  * Data gradient: for stride 1 the forward convolution of dy with the transposed weights; else, and where its products were narrow, dy W^T
  * gives each position of dy its window's worth of dx, windows are added with q ascending. Filter gradient: tap by tap, the inputs that a
  * tap reads times dy; with few channels all taps at once. */
+#ifndef SN_KERNELS_CONV_H
+#define SN_KERNELS_CONV_H
+
 #include "cpu/tmpl/common.h"
 #include "cpu/tmpl/toom.h"
 
@@ -64,6 +67,22 @@ static int64_t SN_T(conv_piece)(int64_t q, int64_t out, struct sn_conv_range inn
     return sn_imin(q < end ? end - q : out - q, SN_CONV_CHUNK);
 }
 
+/* What follows the convolution, on positions [q, q + n) of row i. */
+static void SN_T(conv_finish)(const struct sn_conv_fwd *a, int i, int64_t q, int64_t n) {
+    const int ch = a->s.cout;
+    sn_real *y = sn_row(&a->y, i) + q * a->y.ld;
+    const sn_real *more = a->behind.p ? sn_row(&a->behind, i) + q * a->behind.ld : NULL;
+    for (int64_t p = 0; a->relu && p < n; p++, y += a->y.ld) {
+        const sn_real *b = more ? more + p * a->behind.ld : NULL;
+        for (int c = 0; c < ch; c += SN_VEC) {
+            const int lanes = sn_imin(ch - c, SN_VEC);
+            sn_vec v = sn_vmax((sn_vec){0}, sn_vget(y + c, lanes));
+            if (b) v += sn_vget(b + c, lanes);
+            sn_vput(y + c, v, lanes);
+        }
+    }
+}
+
 static void SN_T(conv_row)(const struct sn_conv_fwd *a, int i, struct sn_gemm *g) {
     const struct sn_conv *s = &a->s;
     const int64_t out = a->y.len[i], len = a->x.len[i];
@@ -72,6 +91,7 @@ static void SN_T(conv_row)(const struct sn_conv_fwd *a, int i, struct sn_gemm *g
         g->m = SN_T(conv_piece)(q, out, (struct sn_conv_range){first.q, last.end});
         g->a = SN_T(conv_place)(s, &a->x, i, q, g->m, a->ws), g->c = sn_row(&a->y, i) + q * a->y.ld;
         SN_T(gemm)(g);
+        SN_T(conv_finish)(a, i, q, g->m);
     }
 }
 
@@ -89,6 +109,7 @@ static void SN_T(conv_dilated_row)(const struct sn_conv_fwd *a, int i, struct sn
         g->a = sn_row(&a->x, i) + (t1 > t0 ? q - s->pad + t0 * d : 0) * a->x.ld, g->c = sn_row(&a->y, i) + q * a->y.ld;
         g->packed_b = (const sn_real *)a->w + (int64_t)t0 * s->cin * SN_NR;
         SN_T(gemm)(g);
+        SN_T(conv_finish)(a, i, q, g->m);
     }
 }
 
@@ -143,7 +164,7 @@ static void SN_T(conv_bwd_windows)(const struct sn_conv_bwd_data *a) {
 
 static void SN_T(conv_bwd_data)(const struct sn_conv_bwd_data *a) {
     if (sn_conv_by_transposed(&a->s))
-        SN_T(conv_fwd)(&(struct sn_conv_fwd){sn_conv_transposed(&a->s), a->n, a->dy, a->w, NULL, a->dx, a->ws});
+        SN_T(conv_fwd)(&(struct sn_conv_fwd){.s = sn_conv_transposed(&a->s), .n = a->n, .x = a->dy, .w = a->w, .y = a->dx, .ws = a->ws});
     else
         SN_T(conv_bwd_windows)(a);
 }
@@ -263,3 +284,5 @@ static void SN_T(fill_conv)(struct sn_kernels *k) {
     k->conv_bwd_data = SN_T(conv_bwd_data);
     k->conv_bwd_filter = SN_T(conv_bwd_filter);
 }
+
+#endif

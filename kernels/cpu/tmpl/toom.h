@@ -5,6 +5,9 @@
  * of chunk c are those of chunk 0, some entries further. The inputs of a block are transformed once for all chunks. Where a chunk is
  * shorter than a tile (step 2) chunks begin in the middle of a tile, too, and there are two sets of transformed inputs. Blocks do not
  * touch the operations of an output; they are blocks of the sum of a filter gradient, and depend on the shape and the lines only. */
+#ifndef SN_KERNELS_TOOM_H
+#define SN_KERNELS_TOOM_H
+
 #include "cpu/tmpl/toom_points.h"
 
 #define SN_TOOM_TILES 96            /* entries of a block of outputs */
@@ -160,17 +163,19 @@ static void SN_T(toom_addresses)(const struct sn_toom_pass *p, const struct sn_t
     for (int j = 0; j < p->t.m; j++) to[j] = SN_T(toom_place)(sn_row(y, row), y->ld, y->len[row], l % d + (i * p->t.m + j) * d, none);
 }
 
-/* y = bias + gathered products of a block. */
-static void SN_T(toom_outputs_of)(const struct sn_toom_pass *p, const struct sn_toom_block *b, const sn_real *bias, const struct sn_t3 *y,
+/* y = bias + gathered products of a block, and what follows. */
+static void SN_T(toom_outputs_of)(const struct sn_toom_pass *p, const struct sn_toom_block *b, const struct sn_conv_fwd *a,
                                   const struct sn_toom_ws *w) {
-    const sn_real *start[SN_TOOM_POINTS];
-    for (int j = 0; j < p->t.m; j++) start[j] = bias ? bias : w->zeros;
+    struct sn_toom_to to = {.relu = a->relu};
+    for (int j = 0; j < p->t.m; j++) to.start[j] = a->bias ? a->bias : w->zeros;
     const sn_real *z = w->y;
     for (int64_t i = b->tile; i < b->tile + b->tiles; i++)
         for (int64_t l = b->line; l < b->line + b->lines; l++, z += w->y_ch) {
-            sn_real *to[SN_TOOM_POINTS] = {0};
-            SN_T(toom_addresses)(p, y, l, i, w->dump, to);
-            if (to[0] != w->dump) SN_T(toom_gather_tile)(&p->t, z, w->y_point, p->s.cout, start, to);
+            sn_real *behind[SN_TOOM_POINTS] = {0};
+            SN_T(toom_addresses)(p, &a->y, l, i, w->dump, to.v);
+            if (a->behind.p) SN_T(toom_addresses)(p, &a->behind, l, i, w->zeros, behind);
+            for (int j = 0; j < p->t.m; j++) to.behind[j] = behind[j];
+            if (to.v[0] != w->dump) SN_T(toom_gather_tile)(&p->t, z, w->y_point, p->s.cout, &to);
         }
 }
 
@@ -211,7 +216,7 @@ static void SN_T(toom_fwd)(const struct sn_conv_fwd *a, const struct sn_toom *t)
                 g.packed_b = (const char *)a->w + (size_t)(point * t->chunks + c) * packed;
                 SN_T(gemm)(&g);
             }
-        SN_T(toom_outputs_of)(&p, &b, a->bias, &a->y, &w);
+        SN_T(toom_outputs_of)(&p, &b, a, &w);
     }
 }
 
@@ -225,9 +230,10 @@ static void SN_T(toom_filter_chunk)(const struct sn_conv_bwd_filter *a, const st
         SN_T(gemm)(&g);
     }
     for (int64_t ch = c0; ch < c0 + n; ch++) {
-        sn_real *to[SN_TOOM_POINTS];
-        for (int j = 0; j < t->r; j++) to[j] = c * t->r + j < a->s.k ? a->dw + (c * t->r + j) * tap + ch * a->s.cout : w->dump;
-        SN_T(toom_gather_taps)(t, w->product + (ch - c0) * w->y_ch, point, a->s.cout, to);
+        struct sn_toom_to to = {0};
+        for (int j = 0; j < t->r; j++)
+            to.start[j] = to.v[j] = c * t->r + j < a->s.k ? a->dw + (c * t->r + j) * tap + ch * a->s.cout : w->dump;
+        SN_T(toom_gather_taps)(t, w->product + (ch - c0) * w->y_ch, point, a->s.cout, &to);
     }
 }
 
@@ -280,3 +286,5 @@ static void SN_T(toom_prepare)(const struct sn_conv *s, const struct sn_toom *t,
         SN_T(toom_weights)(t, dst, point, n);
     }
 }
+
+#endif

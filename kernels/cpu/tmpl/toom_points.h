@@ -7,6 +7,9 @@
  * and y = V_m^T ((g . V_r w) . P x), g[p] = 1 / prod_{q != p} (p - q). Points come as pairs +-p, so that even and odd powers are summed
  * once. With 7 points every row of P but that of 1/2 has the factor (x - 1/2), which is taken first. Every operation is written out: the
  * same bits on any ISA with FMA. */
+#ifndef SN_KERNELS_TOOM_POINTS_H
+#define SN_KERNELS_TOOM_POINTS_H
+
 #include "conv_rule.h"
 #include "cpu/tmpl/common.h"
 
@@ -100,9 +103,15 @@ SN_INLINE void SN_T(toom_spread_loop)(const sn_real *const *v, const int from, c
         for (int p = 0; p < points; p++) *(sn_vec *)(z + p * zp + e) = b[p];
     }
 }
-/* v[j] = start[j] + gathered; start may be v. */
+/* v[j] = start[j] + gathered; start may be v. Then relu, if asked for, and `behind`, if there, are on top. */
+struct sn_toom_to {
+    const sn_real *start[SN_TOOM_POINTS], *behind[SN_TOOM_POINTS]; /* behind[0] NULL: none */
+    sn_real *v[SN_TOOM_POINTS];
+    bool relu;
+};
 SN_INLINE void SN_T(toom_gather_loop)(const sn_real *z, int64_t zp, const int points, const bool scaled, int64_t n,
-                                      const sn_real *const *start, sn_real *const *v, const int to) {
+                                      const struct sn_toom_to *t, const int to) {
+    const bool relu = t->relu, more = t->behind[0] != NULL;
     for (int64_t e = 0; e < n; e += SN_VEC) {
         sn_vec a[SN_TOOM_POINTS], b[SN_TOOM_POINTS];
         SN_UNROLL
@@ -110,7 +119,13 @@ SN_INLINE void SN_T(toom_gather_loop)(const sn_real *z, int64_t zp, const int po
         if (scaled) SN_T(toom_scale)(a, points);
         SN_T(toom_gather)(a, points, to, b);
         SN_UNROLL
-        for (int j = 0; j < to; j++) sn_vput(v[j] + e, sn_vget(start[j] + e, sn_imin(n - e, SN_VEC)) + b[j], sn_imin(n - e, SN_VEC));
+        for (int j = 0; j < to; j++) {
+            const int lanes = sn_imin(n - e, SN_VEC);
+            sn_vec y = sn_vget(t->start[j] + e, lanes) + b[j];
+            if (relu) y = sn_vmax((sn_vec){0}, y);
+            if (more) y += sn_vget(t->behind[j] + e, lanes);
+            sn_vput(t->v[j] + e, y, lanes);
+        }
     }
 }
 /* Taps to weights at the points, in place: slot j of z holds tap j. */
@@ -144,25 +159,23 @@ static void SN_T(toom_spread_tile)(const struct sn_toom *t, const sn_real *const
 }
 
 /* To a tile of m outputs. */
-static void SN_T(toom_gather_tile)(const struct sn_toom *t, const sn_real *z, int64_t zp, int64_t n, const sn_real *const *start,
-                                   sn_real *const *v) {
+static void SN_T(toom_gather_tile)(const struct sn_toom *t, const sn_real *z, int64_t zp, int64_t n, const struct sn_toom_to *to) {
     if (t->points == 7)
-        SN_T(toom_gather_loop)(z, zp, 7, false, n, start, v, 4);
+        SN_T(toom_gather_loop)(z, zp, 7, false, n, to, 4);
     else if (t->m == 6)
-        SN_T(toom_gather_loop)(z, zp, 8, false, n, start, v, 6);
+        SN_T(toom_gather_loop)(z, zp, 8, false, n, to, 6);
     else
-        SN_T(toom_gather_loop)(z, zp, 8, false, n, start, v, 4);
+        SN_T(toom_gather_loop)(z, zp, 8, false, n, to, 4);
 }
 
 /* To a chunk of r taps. */
-static void SN_T(toom_gather_taps)(const struct sn_toom *t, const sn_real *z, int64_t zp, int64_t n, sn_real *const *v) {
-    const sn_real *const *start = (const sn_real *const *)v;
+static void SN_T(toom_gather_taps)(const struct sn_toom *t, const sn_real *z, int64_t zp, int64_t n, const struct sn_toom_to *to) {
     if (t->points == 7)
-        SN_T(toom_gather_loop)(z, zp, 7, true, n, start, v, 4);
+        SN_T(toom_gather_loop)(z, zp, 7, true, n, to, 4);
     else if (t->r == 3)
-        SN_T(toom_gather_loop)(z, zp, 8, true, n, start, v, 3);
+        SN_T(toom_gather_loop)(z, zp, 8, true, n, to, 3);
     else
-        SN_T(toom_gather_loop)(z, zp, 8, true, n, start, v, 5);
+        SN_T(toom_gather_loop)(z, zp, 8, true, n, to, 5);
 }
 
 static void SN_T(toom_weights)(const struct sn_toom *t, sn_real *z, int64_t zp, int64_t n) {
@@ -173,3 +186,5 @@ static void SN_T(toom_weights)(const struct sn_toom *t, sn_real *z, int64_t zp, 
     else
         SN_T(toom_weights_loop)(z, zp, 5, 8, n);
 }
+
+#endif
