@@ -105,7 +105,7 @@ def one_model(a, model, work, masks, motifs, table, number):
         seconds, peak = tools.run(a, "explain", network, work / "positives.fa", "-o", folder, "-@", a.threads[-1], "--method", method,
                                   *(["--rule", rule] if rule else []))
         scores = base_scores(folder, masks)
-        row = dict(zip(["norm_auroc", "norm_aupr", "centred_auroc", "centred_aupr", "own_auroc", "own_aupr"], (f"{s:.4f}" for s in scores)), set=number, model=model, test_auroc=auroc,
+        row = dict(zip(SCORES, (f"{s:.4f}" for s in scores)), set=number, model=model, test_auroc=auroc,
                    method=setting, seconds=f"{seconds:.1f}", peak_mb=peak >> 20)
         tools.say(f"  set {number}, {model} {setting}: test auROC {auroc}, bases: " + ", ".join(f"{s:.3f}" for s in scores))
         if not tools.has_command(a, "motifs", "discover"):
@@ -117,16 +117,16 @@ def one_model(a, model, work, masks, motifs, table, number):
 
 def discover(a, folder, density, motifs):
     out = folder / density
-    seconds, peak = tools.run(a, "motifs", "discover", "--one-hot", folder / "one_hot.npz", "--hypothetical", folder / "hypothetical.npz",
-                              "--density", density, "-o", out, "-@", a.threads[-1])
+    seconds, peak = tools.run(a, "motifs", "discover", folder, "--density", density, "-o", out, "-@", a.threads[-1])
     best, spurious, each = judge(tools.read_meme(out / "motifs.meme"), motifs)
     tools.say(f"    {density}: planted motifs at {' '.join(f'{b:.3f}' for b in best)}; " + ", ".join(f"{n} {s:.2f}" for n, s in each))
     return {"found": sum(b >= FOUND for b in best), "best": " ".join(f"{b:.3f}" for b in best), "patterns": len(each),
             "spurious": len(spurious), "discover_seconds": f"{seconds:.1f}", "discover_peak_mb": peak >> 20}
 
 
-COLUMNS = ["set", "model", "test_auroc", "method", "norm_auroc", "norm_aupr", "centred_auroc", "centred_aupr", "own_auroc", "own_aupr", "seconds", "peak_mb", "density", "found", "best",
-           "patterns", "spurious", "discover_seconds", "discover_peak_mb"]
+SCORES = ["norm_auroc", "norm_aupr", "centred_auroc", "centred_aupr", "own_auroc", "own_aupr"]
+COLUMNS = ["set", "model", "test_auroc", "method", *SCORES, "seconds", "peak_mb", "density", "found", "best", "patterns", "spurious",
+           "discover_seconds", "discover_peak_mb"]
 
 
 def one_set(a, number, known, table):
