@@ -101,7 +101,8 @@ def figure(a):
     work.mkdir(parents=True, exist_ok=True)
     a.database = TOP / "data" / "motifs" / "jaspar.meme.gz"
     database = tools.read_meme(a.database)
-    head = [("database", f"{a.database.name}, {len(database)} motifs"), ("explained", f"{POSITIVES} positives, those of the test set first"),
+    head = [("database", f"{a.database.name}, {len(database)} motifs"),
+            ("explained", f"{POSITIVES} positives, those of the test set first"),
             ("right", f"the best match of one of the first {FIRST} patterns is in the family")]
     table = report.Table(a.out / "encode.tsv", COLUMNS, report.machine(TOP) + head)
     models = a.only.split(",") if a.only else ["cnn", "cnn-bilstm"]
