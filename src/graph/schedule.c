@@ -13,6 +13,7 @@
 #define TILE_BYTES (512u << 10)  /* values that one tile touches: half of a usual second-level cache */
 #define TILE_ROWS_MAX 16
 #define TILE_ROWS_SEQUENCE 32 /* recurrent steps read their weights once per tile */
+#define TILE_ROWS_WEIGHTS 4   /* at least, where weights do not stay in cache beside the values: they are read once per tile, too */
 
 void sn_chain_nodes(const struct sn_plan *p, int chain, const struct sn_node *nodes[SN_CHAIN_MAX]) {
     for (int i = 0; i < p->chains[chain].n; i++) nodes[i] = &p->graph->nodes[p->chains[chain].node[i]];
@@ -300,18 +301,26 @@ static int group_stages(struct sn_plan *p, size_t n_forward_items) {
     return 0;
 }
 
+static size_t weight_bytes(const struct sn_node *nd) {
+    int64_t n = 0;
+    for (int w = 0; w < nd->n_weights; w++) n += sn_weight_count(&nd->weights[w]);
+    return (size_t)n * sizeof(sn_real);
+}
+
 /* Rows of a tile: as many as keep what the stage touches in cache; depends on shapes only. */
 static void size_tiles(struct sn_plan *p) {
     for (size_t s = 0; s < p->n_stages; s++) {
         struct sn_stage *st = &p->stages[s];
-        size_t bytes = 1;
+        size_t bytes = 1, weights = 0;
         bool sequence = false;
         for (int i = st->first; i < st->first + st->n; i++) {
             const struct sn_node *nd = &p->graph->nodes[p->items[i].node];
             bytes += (size_t)sn_elements(&nd->out) * sizeof(sn_real);
+            weights += weight_bytes(nd);
             sequence |= nd->op->geometry && nd->op->geometry(nd).kind == SN_GEO_SEQUENCE;
         }
         size_t rows = TILE_BYTES / bytes;
+        if (weights > TILE_BYTES && rows < TILE_ROWS_WEIGHTS) rows = TILE_ROWS_WEIGHTS;
         st->tile_rows = rows < 1 ? 1 : rows > TILE_ROWS_MAX ? TILE_ROWS_MAX : (int)rows;
         if (sequence) st->tile_rows = TILE_ROWS_SEQUENCE;
         int most = st->reverse && p->o.mode == SN_ATTRIBUTE ? p->o.max_pairs : p->o.max_rows;
