@@ -246,6 +246,10 @@ static struct sn_report full(void) {
     for (int i = 0; i < 3; i++) make_matches(i);
     patterns[3].n_matches = 0;
     for (int i = 0; i < EXAMPLES; i++) make_example(i);
+    marks[0][3] = marks[0][2]; /* two seqlets overlap: their names stand above each other */
+    marks[0][2] = marks[0][1];
+    marks[0][1] = (struct sn_report_mark){70, 90, "pos_3"};
+    examples[0].n_marks = 4;
     for (int i = 0; i < RESIDUALS; i++) residual[i] = i < 4 ? 0 : (float)exp(-15.5 + 1.1 * normal());
     return (struct sn_report){.title = "REST in GM12878: what the model learned",
                               .version = "0.1.0",
@@ -320,8 +324,8 @@ static struct sn_report odd(void) {
     matches[1][1].id = "' onclick='alert(1)";
     matches[1][1].name = NULL;
     matches[0][0].p = matches[0][0].e = matches[0][0].q = NAN;
-    marks[0][1].label = word;
-    marks[0][2] = (struct sn_report_mark){
+    marks[0][2].label = word;
+    marks[0][3] = (struct sn_report_mark){
         -5, 10000, "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"};
     examples[1].name = word;
     examples[2].length = 1;

@@ -379,7 +379,7 @@ START_TEST(one_position) {
                                   .n_positions = 1,
                                   .matches = &m,
                                   .n_matches = 1};
-    struct sn_report_example x = {.name = "s", .bases = "A", .contribution = c, .length = 1};
+    struct sn_report_example x = {.name = "s", .bases = "a", .contribution = c, .length = 1}; /* soft-masked */
     struct sn_report r = {.title = "t",
                           .version = "1",
                           .letters = "ACGT",
@@ -410,6 +410,10 @@ START_TEST(one_position) {
     }
     ck_assert_str_eq(letters, "CGCT");
     ck_assert(x_of[0] == x_of[1] && x_of[2] > x_of[1] && x_of[3] > x_of[2]);
+    ck_assert(x_of[0] < 12); /* its first column stands before that of the core */
+    free(t);
+    t = read_page("report/sequence_001_s.svg");
+    ck_assert_int_eq(count(t, "<use xlink:href=\"#A\""), 1);
     free(t);
     t = read_page("report/matches.tsv");
     ck_assert_str_eq(t, "pattern\tmatch\tname\toffset\toverlap\tstrand\tp\tE\tq\npos_1\tM1\t.\t-1\t1\t-\t0.001\t1\t1\n");
