@@ -23,9 +23,11 @@ typedef struct seqnet_explain_options {
     uint64_t seed;
     int64_t max_memory;   /**< bytes for activations per worker; references are chunked to it */
     int n_logos;          /**< sequences drawn, the strongest first; default 10 */
-    const char *motif_db; /**< MEME file of known motifs: the one most like each filter is named; NULL = none */
+    const char *motif_db; /**< known motifs that patterns and filters are compared with: a file or an installed name, as seqnet_motifs_read
+                             takes it; "none"; NULL = "jaspar" for DNA */
     const char *command;
-    int resume; /**< seqnet_explain_source goes on with what an interrupted run left in the folder */
+    int resume;   /**< seqnet_explain_source goes on with what an interrupted run left in the folder */
+    int patterns; /**< 1 (default): seqnet_explain_source looks for patterns in the contributions; DNA and RNA only */
 } seqnet_explain_options;
 SEQNET_API void seqnet_explain_defaults_size(seqnet_explain_options *o, size_t size);
 static inline void seqnet_explain_defaults(seqnet_explain_options *o) {
@@ -73,6 +75,7 @@ typedef struct seqnet_explain_result {
     int tasks;       /**< explained */
     int sums;        /**< contributions sum to the difference from the references: deeplift, integrated-gradients */
     int64_t resumed; /**< sequences taken over from an interrupted run */
+    int patterns;    /**< found, of all tasks */
 } seqnet_explain_result;
 SEQNET_API void seqnet_explainer_result(const seqnet_explainer *e, seqnet_explain_result *out);
 

@@ -3,10 +3,9 @@
 static void report(const seqnet_explainer *e, const char *folder) {
     seqnet_explain_result r = {.size = sizeof r};
     seqnet_explainer_result(e, &r);
-    if (r.tasks > 1)
-        note("%lld sequences, %d tasks, %d motifs, in %s", (long long)r.sequences, r.tasks, r.motifs, folder);
-    else
-        note("%lld sequences, %d motifs, in %s", (long long)r.sequences, r.motifs, folder);
+    char tasks[32] = "";
+    if (r.tasks > 1) snprintf(tasks, sizeof tasks, "%d tasks, ", r.tasks);
+    note("%lld sequences, %s%d patterns, %d filters; open %s/report.html", (long long)r.sequences, tasks, r.patterns, r.motifs, folder);
     if (r.sums) note("contributions sum to the change of the output within %.2g of their absolute sum", r.worst_residual);
     set_rate(r.seconds > 0 ? (double)(r.sequences - r.resumed) / r.seconds : 0, "sequences");
 }
