@@ -17,6 +17,7 @@
 #include "seqnet/error.h"
 #include "seqnet/explain.h"
 #include "seqnet/model.h"
+#include "seqnet/motifs.h"
 #include "seqnet/predict.h"
 #include "seqnet/scan.h"
 #include "seqnet/source.h"

@@ -18,6 +18,10 @@ struct args {
     seqnet_predictor_options predict;
     seqnet_scan_options scan;
     seqnet_explain_options explain;
+    seqnet_match_options match;
+    seqnet_sites_options sites;
+    seqnet_discover_options discover;
+    const char *motif_db;
     const char *architecture;
     const char *output; /* NULL = stdout where a command allows it */
     int64_t seed, length;
@@ -33,7 +37,19 @@ struct args {
  */
 
 enum option_type { OPT_FLAG, OPT_INT /* int */, OPT_SIZE /* int64_t */, OPT_FLOAT, OPT_TEXT, OPT_WORD /* char * */, OPT_INDEX /* int */ };
-enum { TRAIN = 1, EVALUATE = 2, PREDICT = 4, SCAN = 8, EXPLAIN = 16, INFO = 32, ALL = 63 };
+enum {
+    TRAIN = 1,
+    EVALUATE = 2,
+    PREDICT = 4,
+    SCAN = 8,
+    EXPLAIN = 16,
+    INFO = 32,
+    MODELS = 63,
+    MATCH = 64,
+    SITES = 128,
+    DISCOVER = 256,
+    ALL = 511
+};
 
 struct option {
     const char *group, *name;
@@ -59,13 +75,17 @@ void args_defaults(struct args *a);
 
 struct command {
     unsigned bit;
-    const char *name, *usage, *summary;
+    const char *name; /* one word, or two: a group of commands and the command in it */
+    const char *usage, *summary;
     int (*run)(struct args *a); /* returns an exit code */
-    int min_inputs;
-    bool quiet_lines; /* no first and last line about the run */
+    int min_inputs;             /* 0: takes none; -1: any number */
+    bool quiet_lines;           /* no first and last line about the run */
 };
 extern const struct command commands[];
 extern const int n_commands;
+
+/* Is `name` the first word of commands of two words? */
+bool is_group(const char *name);
 
 /* Fills *a; stops after --help. false: the message was printed. */
 bool parse_args(const struct command *c, int argc, char **argv, struct args *a);
@@ -74,6 +94,8 @@ bool parse_args(const struct command *c, int argc, char **argv, struct args *a);
  */
 
 void print_usage(FILE *f);
+/* The commands of a group. */
+void print_group_usage(const char *group, FILE *f);
 void print_command_help(const struct command *c, FILE *f);
 /* The table for programs, tab-separated: command, option, letter or '.', type, words or range. */
 void print_options(FILE *f);
@@ -131,5 +153,8 @@ int cmd_predict(struct args *a);
 int cmd_scan(struct args *a);
 int cmd_explain(struct args *a);
 int cmd_info(struct args *a);
+int cmd_motifs_discover(struct args *a);
+int cmd_motifs_match(struct args *a);
+int cmd_motifs_scan(struct args *a);
 
 #endif

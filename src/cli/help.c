@@ -8,9 +8,18 @@
 
 void print_usage(FILE *f) {
     fprintf(f, "seqnet %s: sequence models for genomics\n\nusage: seqnet COMMAND [options] inputs\n\n", seqnet_version());
-    for (int i = 0; i < n_commands; i++) fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    for (int i = 0; i < n_commands; i++) fprintf(f, "  %-13s %s\n", commands[i].name, commands[i].summary);
     fprintf(f, "\n`seqnet COMMAND --help` lists the options of a command, `seqnet --version` prints the version,\n"
                "`seqnet --list-options` the whole table of options for programs.\n");
+}
+
+void print_group_usage(const char *group, FILE *f) {
+    size_t n = strlen(group);
+    fprintf(f, "usage: seqnet %s COMMAND [options] inputs\n\n", group);
+    for (int i = 0; i < n_commands; i++)
+        if (strncmp(commands[i].name, group, n) == 0 && commands[i].name[n] == ' ')
+            fprintf(f, "  %-10s %s\n", commands[i].name + n + 1, commands[i].summary);
+    fprintf(f, "\n`seqnet %s COMMAND --help` lists the options of a command.\n", group);
 }
 
 void describe_range(const struct option *o, char *buf, size_t n) {

@@ -16,6 +16,18 @@ static int print_version(void) {
     return EXIT_DONE;
 }
 
+/* A group of commands: its usage, or the name of the command in it, "GROUP COMMAND". */
+static bool name_in_group(int argc, char **argv, char *name, size_t size, int *code) {
+    bool asked = argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
+    if (argc > 2 && argv[2][0] != '-') {
+        snprintf(name, size, "%s %s", argv[1], argv[2]);
+        return true;
+    }
+    print_group_usage(argv[1], asked ? stdout : stderr);
+    *code = asked ? EXIT_DONE : EXIT_USAGE;
+    return false;
+}
+
 static const struct command *find_command(const char *name) {
     const char *names[16];
     for (int i = 0; i < n_commands; i++) {
@@ -29,9 +41,12 @@ static const struct command *find_command(const char *name) {
 
 static int run_named(int argc, char **argv) {
     struct args a;
-    const struct command *c = find_command(argv[1]);
+    char name[64];
+    int words = is_group(argv[1]) ? 2 : 1, code;
+    if (words == 2 && !name_in_group(argc, argv, name, sizeof name, &code)) return code;
+    const struct command *c = find_command(words == 2 ? name : argv[1]);
     if (!c) return EXIT_USAGE;
-    if (argc == 2) {
+    if (argc == 1 + words) {
         print_command_help(c, stderr);
         return EXIT_USAGE;
     }
@@ -39,8 +54,8 @@ static int run_named(int argc, char **argv) {
     select_command(c, &a);
     a.inputs = calloc((size_t)argc, sizeof *a.inputs);
     a.said = calloc((size_t)argc, sizeof *a.said);
-    int code = a.inputs && a.said ? EXIT_USAGE : EXIT_FAILED;
-    if (code == EXIT_USAGE && parse_args(c, argc - 2, argv + 2, &a)) {
+    code = a.inputs && a.said ? EXIT_USAGE : EXIT_FAILED;
+    if (code == EXIT_USAGE && parse_args(c, argc - 1 - words, argv + 1 + words, &a)) {
         if (a.version)
             code = print_version();
         else if (a.help)

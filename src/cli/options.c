@@ -16,6 +16,11 @@ const struct command commands[] = {
      cmd_scan, 2, false},
     {EXPLAIN, "explain", "MODEL... INPUT [-f REF.fa] -o OUTDIR", "base-level contributions, motifs, logos", cmd_explain, 2, false},
     {INFO, "info", "MODEL|ARCH.yaml|NAME", "what is in a model or an architecture", cmd_info, 1, true},
+    {DISCOVER, "motifs discover", "FOLDER | --one-hot FILE --hypothetical FILE -o OUTDIR",
+     "find motifs in contributions (the method of TF-MoDISco)", cmd_motifs_discover, -1, false},
+    {MATCH, "motifs match", "QUERY.meme [--db NAME|DB.meme]", "compare motifs with known ones (Tomtom's statistics)", cmd_motifs_match, 1,
+     false},
+    {SITES, "motifs scan", "MOTIFS.meme SEQS.fa", "find sites of motifs in sequences (FIMO's statistics)", cmd_motifs_scan, 2, false},
 };
 const int n_commands = sizeof commands / sizeof *commands;
 
@@ -28,10 +33,12 @@ static const char *const word_yes[] = {"no", "yes", NULL};
 static const char *const word_strands[] = {"forward", "average", "max", NULL};
 static const char *const word_weight[] = {"balanced", "none", NULL};
 static const char *const word_strand[] = {"model", "both", "fwd", "rev", NULL}; /* order of enum seqnet_scan_strand */
-static const char *const word_method[] = {"deeplift", NULL};
-static const char *const later_method[] = {"integrated-gradients", "input-x-gradient", "saliency", "ism", NULL};
-static const char *const word_rule[] = {"rescale", NULL};
-static const char *const later_rule[] = {"reveal-cancel", "genomics", NULL};
+static const char *const word_method[] = {"deeplift", "integrated-gradients", "input-x-gradient", "saliency", "ism", NULL};
+static const char *const word_rule[] = {"rescale", "reveal-cancel", "genomics", NULL};
+static const char *const word_distance[] = {"euclidean", "pearson", NULL};
+static const char *const word_both[] = {"both", "forward", NULL};
+static const char *const word_background[] = {"motifs", "uniform", NULL};
+static const char *const word_density[] = {"compat", "consistent", NULL};
 static const char *const word_target[] = {"logit", "probability", NULL};
 
 #define AT(field) offsetof(struct args, field)
@@ -51,6 +58,8 @@ const struct option options[] = {
      .help = "reference genome, for intervals"},
     {"Data", "label", 0, OPT_TEXT, TRAIN | EVALUATE, AT(data.labels), .unit = "COL,...", .help = "label columns of a table",
      .unset = "all but sequence, coordinates, name and group"},
+    {"Data", "label", 0, OPT_TEXT, EXPLAIN, AT(data.labels), .unit = "COL,...", .help = "label columns of a table, for the report",
+     .unset = "columns named like the tasks, where there are all"},
     {"Data", "group", 0, OPT_TEXT, TRAIN, AT(data.group), .unit = "COL", .help = "column whose equal values stay on one side of the split"},
     {"Data", "exclude", 0, OPT_TEXT, TRAIN, AT(data.exclude), .unit = "BED", .help = "regions where no negative is drawn"},
     {"Data", "window", 0, OPT_SIZE, TRAIN | EVALUATE | PREDICT | EXPLAIN, AT(data.window), 1, INT32_MAX, .unit = "BASES",
@@ -111,20 +120,66 @@ const struct option options[] = {
      .help = "strands to score; model: as it combines them, else both"},
     {"Scan", "task", 0, OPT_TEXT, SCAN, AT(scan.task), .unit = "NAME", .help = "task or class to write", .unset = "the first"},
     /* ---- explanation ---- */
-    {"Explanation", "method", 0, OPT_WORD, EXPLAIN, AT(explain.method), .words = word_method, .later = later_method,
-     .help = "of attribution"},
-    {"Explanation", "rule", 0, OPT_WORD, EXPLAIN, AT(explain.rule), .words = word_rule, .later = later_rule, .help = "of deeplift"},
+    {"Explanation", "method", 0, OPT_WORD, EXPLAIN, AT(explain.method), .words = word_method,
+     .help = "of attribution; ism: every letter in every place (in-silico mutagenesis)"},
+    {"Explanation", "rule", 0, OPT_WORD, EXPLAIN, AT(explain.rule), .words = word_rule,
+     .help = "of deeplift at activations; genomics: reveal-cancel after dense layers, rescale elsewhere"},
     {"Explanation", "references", 0, OPT_TEXT, EXPLAIN, AT(explain.references), .unit = "dinucleotide|zero|uniform|FILE.fa",
-     .help = "what sequences are compared with"},
+     .help = "what sequences are compared with by deeplift and integrated-gradients"},
     {"Explanation", "n-references", 0, OPT_INT, EXPLAIN, AT(explain.n_references), 1, 100000, .help = "shuffles a sequence"},
-    {"Explanation", "task", 0, OPT_TEXT, EXPLAIN, AT(explain.task), .unit = "NAME", .help = "task or class to explain",
-     .unset = "the first"},
-    {"Explanation", "target", 0, OPT_WORD, EXPLAIN, AT(explain.target), .words = word_target, .help = "value to explain"},
-    {"Explanation", "motifs", 0, OPT_TEXT, EXPLAIN, AT(explain.motif_db), .unit = "FILE.meme",
-     .help = "known motifs: the one most like each filter is named"},
+    {"Explanation", "task", 0, OPT_TEXT, EXPLAIN, AT(explain.task), .unit = "NAME,...|all",
+     .help = "tasks or classes to explain; of several each gets a folder in OUTDIR", .unset = "the first"},
+    {"Explanation", "target", 0, OPT_WORD, EXPLAIN, AT(explain.target), .words = word_target,
+     .help = "value to explain; the logit of a class is taken less the mean of all classes"},
+    {"Explanation", "resume", 0, OPT_FLAG, EXPLAIN, AT(explain.resume), .outside = true,
+     .help = "go on with what an interrupted run of the same command left in OUTDIR"},
+    {"Explanation", "patterns", 0, OPT_INDEX, EXPLAIN, AT(explain.patterns), .words = word_yes,
+     .help = "look for motifs in the contributions; `seqnet motifs discover OUTDIR` does it again with other settings"},
+    {"Explanation", "db", 0, OPT_TEXT, EXPLAIN, AT(explain.motif_db), .unit = "NAME|FILE|none",
+     .help = "known motifs that patterns and filters are compared with: an installed name, MEME or JASPAR matrices",
+     .unset = "jaspar, for DNA"},
     {"Explanation", "n-logos", 0, OPT_INT, EXPLAIN, AT(explain.n_logos), 0, 100000, .help = "sequences drawn, the strongest first"},
     {"Explanation", "max-memory", 0, OPT_SIZE, EXPLAIN, AT(explain.max_memory), 1 << 20, BIG, .unit = "BYTES",
      .help = "activations per worker; references are taken in parts to keep it"},
+    /* ---- motifs ---- */
+    {"Input", "one-hot", 0, OPT_TEXT, DISCOVER, AT(discover.one_hot), .unit = "FILE",
+     .help = "sequences: .npy or .npz, (n,4,length), bases in the order A C G T", .unset = "FOLDER/one_hot.npz"},
+    {"Input", "hypothetical", 0, OPT_TEXT, DISCOVER, AT(discover.hypothetical), .unit = "FILE",
+     .help = "hypothetical contributions of the four bases, the same shape", .unset = "FOLDER/hypothetical.npz"},
+    {"Discovery", "window", 0, OPT_INT, DISCOVER, AT(discover.window), 1, 200, .unit = "BASES",
+     .help = "whose summed contribution makes a seqlet"},
+    {"Discovery", "flank", 0, OPT_INT, DISCOVER, AT(discover.flank), 0, 100, .unit = "BASES", .help = "on each side of the window"},
+    {"Discovery", "fdr", 0, OPT_FLOAT, DISCOVER, AT(discover.fdr), 0, 1, .help = "false discovery rate of seqlets"},
+    {"Discovery", "max-seqlets", 0, OPT_SIZE, DISCOVER, AT(discover.max_seqlets), 0, 1000000,
+     .help = "of each sign; of more a subset is drawn; 0 = all"},
+    {"Discovery", "leiden-seeds", 0, OPT_INT, DISCOVER, AT(discover.leiden_seeds), 1, 10000,
+     .help = "partitions tried in each clustering, the best is taken"},
+    {"Discovery", "density", 0, OPT_WORD, DISCOVER, AT(discover.density), .words = word_density,
+     .help = "kernel of the density adaptation: as TF-MoDISco has it, or as its search for the bandwidth has it"},
+    {"Discovery", "min-seqlets", 0, OPT_INT, DISCOVER, AT(discover.min_seqlets), 1, INT32_MAX, .help = "of a pattern"},
+    {"Discovery", "subpatterns", 0, OPT_FLAG, DISCOVER, AT(discover.subpatterns), .help = "look for patterns within patterns"},
+    {"Discovery", "rna", 0, OPT_FLAG, DISCOVER, AT(discover.rna), .help = "one strand only"},
+    {"Discovery", "max-mem", 0, OPT_SIZE, DISCOVER, AT(discover.max_memory), 0, BIG, .unit = "BYTES",
+     .help = "arrays that are not read in place may take; 0 = any"},
+    {"Comparison", "db", 0, OPT_TEXT, MATCH, AT(motif_db), .unit = "NAME|FILE",
+     .help = "known motifs: MEME or JASPAR file, or installed: jaspar (vertebrates), jaspar-all"},
+    {"Comparison", "distance", 0, OPT_WORD, MATCH, AT(match.distance), .words = word_distance, .help = "of columns"},
+    {"Comparison", "min-overlap", 0, OPT_INT, MATCH, AT(match.min_overlap), 1, 300, .unit = "COLUMNS",
+     .help = "that must overlap, or all of the narrower motif"},
+    {"Comparison", "strand", 0, OPT_WORD, MATCH, AT(match.strand), .words = word_both,
+     .help = "strands of the known motifs; RNA (ACGU) has one"},
+    {"Comparison", "max-pvalue", 0, OPT_FLOAT, MATCH, AT(match.max_pvalue), 0, 1, .help = "leave out matches above", .unset = "any"},
+    {"Comparison", "max-evalue", 0, OPT_FLOAT, MATCH, AT(match.max_evalue), 0, 1e12,
+     .help = "leave out matches above; E is p times the known motifs"},
+    {"Comparison", "max-qvalue", 0, OPT_FLOAT, MATCH, AT(match.max_qvalue), 0, 1, .help = "leave out matches above", .unset = "any"},
+    {"Comparison", "top", 0, OPT_INT, MATCH, AT(match.top), 0, INT32_MAX, .help = "matches of each motif, the best; 0 = all"},
+    {"Sites", "threshold", 0, OPT_FLOAT, SITES, AT(sites.threshold), 1e-300, 1, .help = "largest p-value of a site"},
+    {"Sites", "max-qvalue", 0, OPT_FLOAT, SITES, AT(sites.max_qvalue), 0, 1, .help = "leave out sites above", .unset = "any"},
+    {"Sites", "strand", 0, OPT_WORD, SITES, AT(sites.strand), .words = word_both, .help = "strands to scan; RNA (ACGU) has one"},
+    {"Sites", "background", 0, OPT_WORD, SITES, AT(sites.background), .words = word_background,
+     .help = "letter frequencies of random sequence: as the motif file says, or all alike"},
+    {"Sites", "pseudo", 0, OPT_FLOAT, SITES, AT(sites.pseudo), 1e-9, 1, .help = "added to every probability of a motif"},
+    {"Sites", "bed", 0, OPT_FLAG, SITES, AT(sites.bed), .help = "BED, in the order of the sequences, instead of FIMO's table"},
     /* ---- info ---- */
     {"Information", "memory", 0, OPT_FLAG, INFO, AT(memory), .help = "print the memory plan: stages, buffers, bytes"},
     {"Information", "digest", 0, OPT_FLAG, INFO, AT(digest), .help = "print the digest of weights and architecture alone"},
@@ -133,17 +188,19 @@ const struct option options[] = {
     {"Information", "tasks", 0, OPT_INT, INFO, AT(n_tasks), 1, 1e6, .help = "outputs of an architecture"},
     /* ---- common ---- */
     {"Common", "output", 'o', OPT_TEXT, TRAIN, AT(output), .unit = "MODEL.seqnet", .help = "the model", .outside = true},
-    {"Common", "output", 'o', OPT_TEXT, EXPLAIN, AT(output), .unit = "OUTDIR", .help = "folder for the results", .outside = true},
+    {"Common", "output", 'o', OPT_TEXT, EXPLAIN | DISCOVER, AT(output), .unit = "OUTDIR", .help = "folder for the results",
+     .outside = true},
     {"Common", "output", 'o', OPT_TEXT, SCAN, AT(output), .unit = "FILE", .unset = "track to stdout",
      .help = "*.bedgraph: the track; *.bed: called sites; with .gz: BGZF and index", .outside = true},
-    {"Common", "output", 'o', OPT_TEXT, EVALUATE | PREDICT | INFO, AT(output), .unit = "FILE", .help = "output", .unset = "stdout",
-     .outside = true},
+    {"Common", "output", 'o', OPT_TEXT, EVALUATE | PREDICT | INFO | MATCH | SITES, AT(output), .unit = "FILE", .help = "output",
+     .unset = "stdout", .outside = true},
     {"Common", "threads", '@', OPT_INT, ALL, AT(ctx.threads), 1, 128, .help = "workers in all", .unset = "the cores the process may use",
      .outside = true},
-    {"Common", "device", 0, OPT_WORD, ALL, AT(ctx.device), .words = word_device,
+    {"Common", "device", 0, OPT_WORD, MODELS, AT(ctx.device), .words = word_device,
      .help = "where to compute; auto falls back to cpu and says so"},
-    {"Common", "gemm", 0, OPT_WORD, ALL, AT(ctx.gemm), .words = word_gemm, .help = "matrix products: own kernels, or the OpenBLAS module"},
-    {"Common", "seed", 0, OPT_SIZE, ALL, AT(seed), 0, BIG, .help = "of everything that is drawn"},
+    {"Common", "gemm", 0, OPT_WORD, MODELS, AT(ctx.gemm), .words = word_gemm,
+     .help = "matrix products: own kernels, or the OpenBLAS module"},
+    {"Common", "seed", 0, OPT_SIZE, MODELS | DISCOVER, AT(seed), 0, BIG, .help = "of everything that is drawn"},
     {"Common", "quiet", 0, OPT_FLAG, ALL, AT(quiet), .help = "warnings and errors only", .outside = true},
     {"Common", "verbose", 'v', OPT_FLAG, ALL, AT(verbose), .help = "more about what is done", .outside = true},
     {"Common", "help", 'h', OPT_FLAG, ALL, AT(help), .help = "this text"},
@@ -160,6 +217,11 @@ void args_defaults(struct args *a) {
     seqnet_predictor_defaults(&a->predict);
     seqnet_scan_defaults(&a->scan);
     seqnet_explain_defaults(&a->explain);
+    seqnet_match_defaults(&a->match);
+    seqnet_sites_defaults(&a->sites);
+    seqnet_discover_defaults(&a->discover);
+    a->motif_db = "jaspar";
+    a->match.max_evalue = 10; /* of a program's output; the library leaves out nothing */
     a->seed = (int64_t)a->train.seed;
     a->n_tasks = 1;
 }

@@ -120,6 +120,13 @@ static bool set_option(const struct option *o, const char *value, struct args *a
 
 /* ---- the command line ---- */
 
+bool is_group(const char *name) {
+    size_t n = strlen(name);
+    for (int i = 0; n > 0 && i < n_commands; i++)
+        if (strncmp(commands[i].name, name, n) == 0 && commands[i].name[n] == ' ') return true;
+    return false;
+}
+
 struct parser {
     const struct command *c;
     int argc, at;

@@ -9,7 +9,6 @@
 #include "core/mem.h"
 #include "core/parse.h"
 
-#define MAX_FILE ((size_t)1 << 30)
 #define MAX_WIDTH 10000
 #define SUM_TOLERANCE 0.02
 
@@ -22,9 +21,10 @@ struct reader {
     char *at; /* what is left of the current line */
     struct sn_motif_set *set;
     bool has_letters;
-    char id[256], alt[256];
-    bool in_motif; /* a MOTIF line was seen and its matrix not yet */
-    double *row;   /* rows of the matrix being read */
+    const char *id, *alt; /* of the last MOTIF line, in the text */
+    int64_t motif_line;   /* of a MOTIF line whose matrix was not yet seen, 0 = none */
+    bool has_log_odds;    /* of that motif */
+    double *row;          /* rows of the matrix being read */
     size_t cap;
 };
 
@@ -136,20 +136,21 @@ static int read_background(struct reader *r) {
 
 /* ---- reading: motifs ---- */
 
-static void copy_word(char *dst, size_t cap, const char *src) {
-    size_t n = src ? strlen(src) : 0;
-    if (n >= cap) n = cap - 1;
-    if (n) memcpy(dst, src, n);
-    dst[n] = '\0';
+/* A motif may have a log-odds matrix alone; nothing at all is a mistake. */
+static int check_matrix_seen(const struct reader *r) {
+    if (r->motif_line == 0 || r->has_log_odds) return 0;
+    return sn_error(SEQNET_EFORMAT, "%s:%lld: motif '%s': expected a letter-probability matrix, found none", r->path,
+                    (long long)r->motif_line, r->id);
 }
 
 static int read_motif_line(struct reader *r) {
+    SN_TRY(check_matrix_seen(r));
     (void)word(r);
-    char *id = word(r);
-    if (!id) return FAIL(r, "expected a name after MOTIF", "nothing");
-    copy_word(r->id, sizeof r->id, id);
-    copy_word(r->alt, sizeof r->alt, word(r));
-    r->in_motif = true;
+    r->id = word(r);
+    if (!r->id) return FAIL(r, "expected a name after MOTIF", "nothing");
+    r->alt = word(r);
+    r->motif_line = r->line;
+    r->has_log_odds = false;
     return 0;
 }
 
@@ -199,7 +200,7 @@ static int read_row(struct reader *r, int rows) {
 }
 
 static int read_matrix(struct reader *r) {
-    if (!r->in_motif) return FAIL(r, "expected a MOTIF line before the matrix", "letter-probability matrix");
+    if (r->motif_line == 0) return FAIL(r, "expected a MOTIF line before the matrix", "letter-probability matrix");
     SN_TRY(use_default_letters(r));
     double alength = 0, width = 0, nsites = 0;
     r->at = strchr(r->at, ':') + 1;
@@ -223,16 +224,28 @@ static int read_matrix(struct reader *r) {
     if (rows == 0)
         return sn_error(SEQNET_EFORMAT, "%s:%lld: motif '%s': expected rows of probabilities, got none", r->path, (long long)r->line,
                         r->id);
-    r->in_motif = false;
-    return sn_motif_add(r->set, r->id, r->alt[0] ? r->alt : NULL, rows, r->row, nsites);
+    if (is_row(r->next))
+        return sn_error(SEQNET_EFORMAT, "%s:%lld: motif '%s': expected %d rows, got more", r->path, (long long)r->line + 1, r->id, rows);
+    r->motif_line = 0;
+    return sn_motif_add(r->set, r->id, r->alt, rows, r->row, nsites);
+}
+
+/* Only what begins like a motif file is read as one: everything else would be a file without motifs. The page heads of MEME's own output
+ * and comments may come first. */
+static bool begins_motif_file(const char *s) {
+    static const char *const begin[] = {"MEME", "ALPHABET", "strands:", "Background letter", "MOTIF", "letter-probability matrix:"};
+    for (size_t i = 0; i < sizeof begin / sizeof *begin; i++)
+        if (starts(s, begin[i])) return true;
+    return false;
 }
 
 static int read_lines(struct reader *r) {
-    bool version = false;
+    bool begun = false;
     while (next_line(r)) {
         char *s = skip_blanks(r->at);
-        if (starts(s, "MEME version")) version = true;
-        if (!version && *s) return FAIL(r, "expected a MEME motif file, which begins with 'MEME version 4'", s);
+        begun = begun || begins_motif_file(s);
+        if (!begun && *s && *s != '*' && *s != '#')
+            return FAIL(r, "expected a motif file: MEME ('MEME version 4', MOTIF lines), or JASPAR ('>' lines)", s);
         if (starts(s, "ALPHABET"))
             SN_TRY(read_alphabet(r, s + 8));
         else if (starts(s, "Background letter frequencies"))
@@ -241,21 +254,18 @@ static int read_lines(struct reader *r) {
             SN_TRY(read_motif_line(r));
         else if (starts(s, "letter-probability matrix:"))
             SN_TRY(read_matrix(r));
+        else if (starts(s, "log-odds matrix:"))
+            r->has_log_odds = true;
     }
+    SN_TRY(check_matrix_seen(r));
     return r->set->n ? 0 : sn_error(SEQNET_EFORMAT, "%s: expected motifs (MOTIF and letter-probability matrix lines), found none", r->path);
 }
 
-int sn_meme_read(const char *path, struct sn_motif_set *out) {
-    char *text = NULL;
-    size_t n;
-    memset(out, 0, sizeof *out);
-    SN_TRY(sn_read_file(path, MAX_FILE, &text, &n));
+int sn_meme_parse(const char *path, char *text, struct sn_motif_set *out) {
     struct reader r = {.path = path, .next = text, .set = out};
-    int rc = 0;
-    if (memchr(text, '\0', n)) rc = sn_error(SEQNET_EFORMAT, "%s: expected a MEME motif file (text), got binary or compressed data", path);
-    if (rc == 0) rc = read_lines(&r);
+    memset(out, 0, sizeof *out);
+    int rc = read_lines(&r);
     free(r.row);
-    free(text);
     if (rc < 0) sn_motif_set_free(out);
     return rc;
 }

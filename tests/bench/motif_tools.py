@@ -1,119 +1,84 @@
-"""What the benchmarks of explanations share: running seqnet, arrays, motifs, areas under curves. Standard library only."""
-import array
-import csv
+#!/usr/bin/env python3
+"""Comparing and scanning beside memelite, one thread each, in turns. usage: motif_tools.py SEQNET SOURCE_ROOT [ROUNDS] [MEGABASES]
+
+Needs memelite 0.5.0 (PyPI). memelite is timed inside its process after a warm-up call, its motifs in memory; seqnet from start to end of the program,
+reading and writing included. By default memelite merges columns of the database that are nearly alike, which changes p-values; with exact columns
+it does the same work as seqnet. CPU seconds are told beside wall-clock, the best of the rounds counts."""
 import gzip
-import math
 import os
+import pathlib
+import random
 import subprocess
 import sys
+import tempfile
 import time
-import zipfile
+import warnings
 
-LETTERS = "ACGT"
+os.environ["NUMBA_NUM_THREADS"] = "1"
+warnings.simplefilter("ignore")
 
+import numpy as np
+from memelite import tomtom
+from memelite.fimo import fimo
+from memelite.io import read_meme
 
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def open_text(path):
-    return gzip.open(path, "rt") if str(path).endswith(".gz") else open(path)
-
-
-def run(a, *words):
-    """Runs seqnet; returns (seconds, peak bytes) of it, or ends the benchmark with what it said."""
-    command = [str(a.build / "seqnet"), *map(str, words)]
-    start = time.monotonic()
-    p = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                         env=dict(os.environ, SEQNET_MODELS=str(a.models)))
-    text = p.stderr.read()
-    _, status, usage = os.wait4(p.pid, 0)
-    p.returncode = os.waitstatus_to_exitcode(status)
-    if p.returncode != 0:
-        sys.exit(f"bench: {' '.join(command)}\n{text}")
-    return time.monotonic() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+seqnet, root = sys.argv[1], pathlib.Path(sys.argv[2])
+rounds, megabases = (int(x) for x in (sys.argv[3:] + ["3", "25"][len(sys.argv) - 3:])[:2])
 
 
-def has_command(a, *words):
-    return subprocess.run([a.build / "seqnet", *words, "--help"], capture_output=True, check=False).returncode == 0
+def timed(call):
+    """(wall, CPU) seconds, children included."""
+    before, start = os.times(), time.perf_counter()
+    call()
+    wall, after = time.perf_counter() - start, os.times()
+    return wall, sum(after[:4]) - sum(before[:4])
 
 
-def read_table(path):
-    """Rows of a TSV with a header; `#` lines before it are skipped."""
-    with open_text(path) as f:
-        return list(csv.DictReader((line for line in f if not line.startswith("#")), delimiter="\t"))
+def run(*args):
+    subprocess.run([seqnet, "motifs", *map(str, args), "-@1", "--quiet"], check=True)
 
 
-def read_npz(path):
-    """(shape, flat array of float32) of the one array in an .npz."""
-    with zipfile.ZipFile(path) as z:
-        data = z.read(z.namelist()[0])
-    size = int.from_bytes(data[8:10], "little") if data[6] == 1 else int.from_bytes(data[8:12], "little")
-    at = (10 if data[6] == 1 else 12) + size
-    header = eval(data[10 if data[6] == 1 else 12:at], {"__builtins__": {}})  # a literal that seqnet wrote
-    if header["descr"] != "<f4" or header["fortran_order"]:
-        sys.exit(f"bench: {path}: {header}, expected <f4 in C order")
-    return header["shape"], array.array("f", data[at:])
+def in_turns(what, unit, amount, contenders):
+    for call in contenders.values():
+        call()
+    times = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, call in contenders.items():
+            times[name].append(timed(call))
+    best = {name: (min(t[0] for t in v), min(t[1] for t in v)) for name, v in times.items()}
+    for name, (wall, cpu) in best.items():
+        print(f"{what}\t{name}\twall {wall:.2f} s\tCPU {cpu:.2f} s\t{unit(amount, cpu)} by CPU\t{best['memelite'][1] / cpu:.1f} x memelite", flush=True)
 
 
-def read_meme(path):
-    """{identifier: (other name, rows of four probabilities)}, in the order of the file."""
-    out, rows = {}, None
-    with open_text(path) as f:
-        for line in f:
-            words = line.split()
-            if words[:1] == ["MOTIF"]:
-                rows = []
-                out[words[1]] = (words[2] if len(words) > 2 else "", rows)
-            elif rows is not None and len(words) == 4 and words[0][0] in "01":
-                rows.append([float(w) for w in words])
-    return out
+def main():
+    random.seed(1)
+    with tempfile.TemporaryDirectory() as folder:
+        d = pathlib.Path(folder)
+        (d / "all.meme").write_bytes(gzip.open(root / "data/motifs/jaspar-all.meme.gz").read())
+        subset = root / "data/motifs/JASPAR2024_subset.meme"
+        with open(d / "random.fa", "w") as f:
+            for c in range(megabases):
+                f.write(f">c{c}\n" + "".join(random.choices("ACGT", k=1000000)) + "\n")
+        everything = [np.ascontiguousarray(m, dtype="float64") for m in read_meme(str(d / "all.meme")).values()]
+        some = [np.ascontiguousarray(m, dtype="float64") for m in read_meme(str(subset)).values()]
+
+        def pairs(n, cpu):
+            return f"{1e6 * cpu / n:.2f} us a pair"
+
+        def rate(n, cpu):
+            return f"{n / cpu:.0f} Mb/s"
+
+        in_turns("41 x 2346 motifs", pairs, 41 * len(everything),
+                 {"memelite": lambda: tomtom(some, everything, n_jobs=1),
+                  "memelite, exact columns": lambda: tomtom(some, everything, n_jobs=1, n_target_bins=None),
+                  "seqnet": lambda: run("match", subset, "--db", d / "all.meme", "-o", d / "match.tsv")})
+        in_turns("2346 x 2346 motifs", pairs, len(everything) ** 2,
+                 {"memelite": lambda: tomtom(everything, everything, n_jobs=1),
+                  "memelite, exact columns": lambda: tomtom(everything, everything, n_jobs=1, n_target_bins=None),
+                  "seqnet": lambda: run("match", d / "all.meme", "--db", d / "all.meme", "-o", d / "match.tsv")})
+        in_turns(f"41 motifs, both strands, {megabases} Mb", rate, megabases,
+                 {"memelite": lambda: fimo(str(subset), str(d / "random.fa")),
+                  "seqnet": lambda: run("scan", subset, d / "random.fa", "-o", d / "scan.tsv")})
 
 
-def information(rows):
-    return sum(2 + sum(p * math.log2(p) for p in r if p > 0) for r in rows)
-
-
-def reverse(rows):
-    return [r[::-1] for r in reversed(rows)]
-
-
-def pearson(x, y):
-    mx, my = sum(x) / len(x), sum(y) / len(y)
-    xy = sum((a - mx) * (b - my) for a, b in zip(x, y))
-    xx, yy = sum((a - mx) ** 2 for a in x), sum((b - my) ** 2 for b in y)
-    return xy / math.sqrt(xx * yy) if xx > 0 and yy > 0 else 0.0
-
-
-def similarity(pattern, motif, share=0.7):
-    """Best mean Pearson correlation of columns over both strands and all offsets at which `share` of the motif overlaps the pattern."""
-    best, need = -1.0, math.ceil(share * len(motif) - 1e-9)
-    for m in (motif, reverse(motif)):
-        for offset in range(need - len(m), len(pattern) - need + 1):
-            pairs = [(pattern[offset + i], m[i]) for i in range(len(m)) if 0 <= offset + i < len(pattern)]
-            if len(pairs) >= need:
-                best = max(best, sum(pearson(x, y) for x, y in pairs) / len(pairs))
-    return best
-
-
-def curves(scores, labels):
-    """(area under ROC, average precision); ties count half, and share a threshold."""
-    order = sorted(zip(scores, labels), reverse=True)
-    positives = sum(labels)
-    negatives = len(labels) - positives
-    hits = area = precision = i = 0
-    while i < len(order):
-        j = i
-        while j < len(order) and order[j][0] == order[i][0]:
-            j += 1
-        new = sum(label for _, label in order[i:j])
-        area += (j - i - new) * (hits + new / 2)
-        hits += new
-        precision += new * hits / j
-        i = j
-    return area / (positives * negatives), precision / positives
-
-
-def mean(values):
-    values = list(values)
-    return sum(values) / len(values)
+main()

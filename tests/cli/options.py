@@ -23,7 +23,8 @@ def check_parsing():
     rows = [line.split("\t") for line in run("--list-options").stdout.splitlines()]
     helps = {}
     for command, option, letter, kind, values in rows:
-        helps.setdefault(command, run(command, "--help"))
+        words = command.split(" ")
+        helps.setdefault(command, run(*words, "--help"))
         shown = helps[command]
         spelled = f"-{letter}, {option}" if letter != "." else f"    {option}"
         if shown.returncode != 0 or spelled not in shown.stdout:
@@ -35,10 +36,10 @@ def check_parsing():
         if letter != ".":
             forms += [[f"-{letter}", *value]] + ([[f"-{letter}{value[0]}"]] if value else [])
         for form in forms:
-            p = run(command, *form, "--help") if option != "--help" else run(command, *form)
+            p = run(*words, *form, "--help") if option != "--help" else run(*words, *form)
             if p.returncode != 0:
                 bad.append(f"{command} {' '.join(form)}: {p.stderr.strip()}")
-        twice = run(command, *forms[0], *forms[0])
+        twice = run(*words, *forms[0], *forms[0])
         if option not in ("--help", "--version") and (twice.returncode != 2 or "twice" not in twice.stderr):
             bad.append(f"{command} {option} is accepted twice")
     return len(rows)

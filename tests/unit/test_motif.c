@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/rng.h"
+#include "motif/database.h"
 #include "motif/meme.h"
 #include "report/glyphs.h"
 #include "report/logo.h"
@@ -140,7 +141,7 @@ START_TEST(round_trip) {
             snprintf(id, sizeof id, "m %d", i);
             ck_ok(sn_motif_add(&s, id, i % 2 ? "an alt" : NULL, width, p, i * 10));
         }
-        ck_ok(sn_meme_read(save_set(&s, "a.meme"), &back));
+        ck_ok(sn_motifs_read(save_set(&s, "a.meme"), &back));
         ck_assert_str_eq(back.letter, alphabets[k]);
         ck_assert_int_eq(back.n, 20);
         for (int i = 0; i < 20; i++) {
@@ -179,7 +180,7 @@ END_TEST
 START_TEST(foreign_files) {
     struct sn_motif_set s;
     /* CRLF, no alphabet, strands or background, keys partly missing or without space, log-odds, URL lines, no newline at the end */
-    ck_ok(sn_meme_read(
+    ck_ok(sn_motifs_read(
         temp_text("a.meme",
                   "MEME version 5.4.1 (Release)\r\n\r\nMOTIF a\r\nlog-odds matrix: alength= 4 w= 2\r\n 1 2 -3 4\r\n 1 2 3 -400\r\n"
                   "letter-probability matrix: alength=4 w=2 nsites=7 E= 1.2e-005\r\n0.1 0.2 0.3 0.4\r\n.25\t.25 .25 .25\r\nURL http://x\r\n"
@@ -191,7 +192,7 @@ START_TEST(foreign_files) {
     ck_assert_double_eq_tol(s.m[0].p[3], .4, 1e-12);
     ck_assert_double_eq_tol(s.m[1].p[9], .999, 1e-12);
     sn_motif_set_free(&s);
-    ck_ok(sn_meme_read(
+    ck_ok(sn_motifs_read(
         temp_text("b.meme",
                   "MEME version 4\nALPHABET \"DNA\" DNA-LIKE\nT \"Thymine\" 008000 ~ A \"Adenine\" CC0000\nC ~ G\nN = ACGT\nEND ALPHABET\n"
                   "Background letter frequencies (from x):\nA 0.3 C 0.2\nG 0.2 T 0.3\nMOTIF a\nletter-probability matrix: w= 1\n1 0 0 0\n"
@@ -204,19 +205,126 @@ START_TEST(foreign_files) {
 }
 END_TEST
 
+/* No header line at all, comments, RNA, a byte order mark, and what MEME itself prints around its matrices. */
+START_TEST(more_foreign_files) {
+    static const char *const bodies[] = {
+        "MOTIF a\nletter-probability matrix: alength= 4 w= 2 nsites= 7\n 0.1 0.2 0.3 0.4\n 1 0 0 0\n",
+        "# made by hand\n\nMOTIF a\nletter-probability matrix:\n0.1 0.2 0.3 0.4\n1 0 0 0\n\nURL x\n",
+        "\xef\xbb\xbfMEME version 4\nMOTIF a\nletter-probability matrix: w= 2\n0.1 0.2 0.3 0.4\n1 0 0 0\n",
+        "********\nMEME - Motif discovery tool\n********\nMEME version 5.5.5 (Release date)\n\n********\nTRAINING SET\n********\n"
+        "ALPHABET= ACGT\nSequence name  Weight Length\n\nLetter frequencies in dataset:\nA 0.2 C 0.3 G 0.3 T 0.2\n"
+        "Background letter frequencies (from file dataset with add-one prior applied):\nA 0.2 C 0.3 G 0.3 T 0.2\n"
+        "MOTIF a MEME-1 width = 2 sites = 7 llr = 1 E-value = 1e-5\n\tMotif a MEME-1 Description\nbits 2.1\n"
+        "\tMotif a MEME-1 position-specific scoring matrix\nlog-odds matrix: alength= 4 w= 2 n= 9 bayes= 1 E= 1e-5\n -10 20 3 4\n"
+        " 1 2 3 4\n\tMotif a MEME-1 position-specific probability matrix\n"
+        "letter-probability matrix: alength= 4 w= 2 nsites= 7 E= 1.0e-005\n 0.1 0.2 0.3 0.4 \n 1.0 0.0 0.0 0.0 \n\nTime 1 secs.\n",
+        "MOTIF a\nlog-odds matrix: alength= 4 w= 1\n1 2 3 4\nMOTIF b\nletter-probability matrix:\n0.1 0.2 0.3 0.4\n1 0 0 0\n",
+        "MOTIF a\nletter-probability matrix: w= 2\n0.101 0.2 0.301 0.398\n0.99 0 0 0\n", /* rounded by others: made to sum to 1 */
+    };
+    struct sn_motif_set s;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        ck_assert_msg(sn_motifs_read(temp_text("a.meme", bodies[i]), &s) == 0, "%zu: %s", i, sn_error_text());
+        ck_assert_str_eq(s.letter, "ACGT");
+        ck_assert(s.n == 1 && s.m[0].width == 2 && s.m[0].p[4] == 1 && s.m[0].p[5] == 0);
+        ck_assert_double_eq_tol(s.m[0].p[0] + s.m[0].p[1] + s.m[0].p[2] + s.m[0].p[3], 1, 1e-15);
+        ck_assert_double_eq_tol(s.m[0].p[1], .2, 1e-12);
+        sn_motif_set_free(&s);
+    }
+    ck_ok(sn_motifs_read(
+        temp_text("a.meme",
+                  "MEME version 4\nALPHABET \"RNA\" RNA-LIKE\nA \"Adenine\" CC0000\nC\nG\nU \"Uracil\" 008000\nN \"Any\" = ACGU\n. = "
+                  "ACGU\nT = U\nEND ALPHABET\nstrands: +\nMOTIF a\nletter-probability matrix:\n0 0 0 1\n"),
+        &s));
+    ck_assert_str_eq(s.letter, "ACGU");
+    sn_motif_set_free(&s);
+    /* names of any length */
+    char text[2000] = "MOTIF ";
+    memset(text + 6, 'x', 900);
+    strcpy(text + 906, "\nletter-probability matrix:\n0 0 0 1\n");
+    ck_ok(sn_motifs_read(temp_text("a.meme", text), &s));
+    ck_assert_uint_eq(strlen(s.m[0].id), 900);
+    sn_motif_set_free(&s);
+}
+END_TEST
+
+START_TEST(jaspar_files) {
+    static const char *const good[] = {
+        ">MA0001.1\tname\nA [ 3 0 1 ]\nC [1 0 0 ]\nG  [ 0 5 2 ]\nT  [0 0 1]\n>x\n1\n0\n0\n0\n",
+        ">MA0001.1 name more\r\n3 0 1\r\n1\t0 0\r\n0 5 2\r\n0 0 1\r\n\r\n>x\r\n1.5\r\n0\r\n0\r\n0",
+        "\n>MA0001.1 name\nA| 3 0 1\nC| 1 0 0\nG| 0 5 2\nU| 0 0 1\n>x\nA 2\nC 0\nG 0\nT 0\n",
+    };
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {">\n1\n0\n0\n0\n", "r.pfm:1: expected an identifier"},
+        {">a\n1 2\n0 0\n0\n0 0\n", "r.pfm:4: expected four rows of equally many"},
+        {">a\n1 2\n0 0\n", "r.pfm:3: expected four rows of counts"},
+        {">a\n1 2\n0 x\n", "r.pfm:3: expected counts, got 'x'"},
+        {">a\n1 2\n0 -1\n", "r.pfm:3: expected counts"},
+        {">a\n1 0\n1 0\n1 0\n1 0\n", "r.pfm:5: motif 'a': column 2 has no counts"},
+        {">a\nA 1\nG 1\nC 1\nT 1\n", "r.pfm:3: expected the rows in the order"},
+        {">a\n1\n1\n1\n1\nb\n", "r.pfm:6: expected a line '>ID NAME'"},
+        {">a\nACGT\n", "r.pfm:2: expected counts"},
+    };
+    struct sn_motif_set s;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_msg(sn_motifs_read(temp_text("a.pfm", good[i]), &s) == 0, "%zu: %s", i, sn_error_text());
+        ck_assert(s.n == 2 && s.m[0].width == 3 && s.m[1].width == 1 && s.m[0].nsites == 5 && s.m[1].p[0] == 1);
+        ck_assert_str_eq(s.m[0].id, "MA0001.1");
+        ck_assert_str_eq(s.m[0].alt, "name");
+        ck_assert(s.m[1].alt == NULL && s.m[0].p[0] == .75 && s.m[0].p[6] == 1 && s.m[0].p[10] == .5);
+        sn_motif_set_free(&s);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_error(sn_motifs_read(temp_text("r.pfm", bad[i].text), &s), SEQNET_EFORMAT, bad[i].message);
+}
+END_TEST
+
+START_TEST(installed_databases) {
+    struct sn_motif_set s, all;
+    ck_ok(sn_motifs_read("jaspar", &s));
+    ck_ok(sn_motifs_read("jaspar-all", &all));
+    ck_assert(s.n == 879 && all.n == 2346);
+    int at = 0;
+    for (int i = 0; i < s.n; i++) { /* a part of it, in its order */
+        while (at < all.n && strcmp(all.m[at].id, s.m[i].id) != 0) at++;
+        ck_assert_msg(at < all.n, "%s", s.m[i].id);
+        ck_assert_str_eq(all.m[at].alt, s.m[i].alt);
+        ck_assert_int_eq(memcmp(all.m[at].p, s.m[i].p, (size_t)s.m[i].width * 4 * sizeof(double)), 0);
+    }
+    sn_motif_set_free(&s);
+    sn_motif_set_free(&all);
+    ck_error(sn_motifs_read("jasper", &s), SEQNET_EIO, "nearest: jaspar; installed: ");
+    ck_error(sn_motifs_read("", &s), SEQNET_EINVAL, "empty");
+    ck_error(sn_motifs_read("/", &s), SEQNET_EIO, "folder");
+    /* gzip that breaks off */
+    char *text;
+    size_t n;
+    char path[1024];
+    snprintf(path, sizeof path, "%s/jaspar.meme.gz", getenv("SEQNET_MOTIFS"));
+    ck_ok(sn_read_file(path, 1 << 24, &text, &n));
+    ck_error(sn_motifs_read(temp_write("a.gz", text, n / 2), &s), SEQNET_EFORMAT, "truncated gzip");
+    free(text);
+}
+END_TEST
+
 #define HEAD "MEME version 4\nALPHABET= ACGT\n"
 START_TEST(refused_files) {
     static const struct {
         const char *text, *message;
     } cases[] = {
         {"", "found none"},
-        {">a\nACGT\n", "r.meme:1: expected a MEME motif file"},
+        {"hello\nworld\n", "r.meme:1: expected a motif file"},
         {HEAD, "found none"},
         {HEAD "MOTIF\n", "r.meme:3: expected a name"},
         {HEAD "letter-probability matrix: w= 1\n1 0 0 0\n", "r.meme:3: expected a MOTIF line"},
         {HEAD "MOTIF a\nletter-probability matrix: alength= 5 w= 1\n", "r.meme:4: motif 'a': expected alength= 4"},
         {HEAD "MOTIF a\nletter-probability matrix: w= x\n", "r.meme:4: expected a number behind the key"},
         {HEAD "MOTIF a\nletter-probability matrix: w= 2\n1 0 0 0\n\n", "r.meme:6: motif 'a': expected 2 rows, got 1"},
+        {HEAD "MOTIF a\nletter-probability matrix: w= 1\n1 0 0 0\n1 0 0 0\n", "r.meme:6: motif 'a': expected 1 rows, got more"},
+        {HEAD "MOTIF a\nMOTIF b\nletter-probability matrix: w= 1\n1 0 0 0\n", "r.meme:3: motif 'a': expected a letter-probability matrix"},
+        {HEAD "MOTIF a\nletter-probability matrix: w= 1\n1 0 0 0\nMOTIF b\n", "r.meme:6: motif 'b': expected a letter-probability matrix"},
+        {HEAD "MOTIF a\nletter-probability matrix: w= 1\n12 0 3 5\n", "r.meme:5: expected as many probabilities"},
         {HEAD "MOTIF a\nletter-probability matrix: w= 1\n1 0 0\n", "r.meme:5: expected as many probabilities"},
         {HEAD "MOTIF a\nletter-probability matrix: w= 1\n1 0 0 0 0\n", "r.meme:5: expected as many probabilities"},
         {HEAD "MOTIF a\nletter-probability matrix: w= 1\n1 0 0 nan\n", "r.meme:5: expected as many probabilities"},
@@ -231,17 +339,18 @@ START_TEST(refused_files) {
     };
     struct sn_motif_set s;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ck_error(sn_meme_read(temp_text("r.meme", cases[i].text), &s), SEQNET_EFORMAT, cases[i].message);
+        ck_error(sn_motifs_read(temp_text("r.meme", cases[i].text), &s), SEQNET_EFORMAT, cases[i].message);
         ck_assert(s.n == 0 && s.m == NULL);
     }
-    ck_error(sn_meme_read(temp_write("r.meme", "\x1f\x8b\0\0", 4), &s), SEQNET_EFORMAT, "compressed");
-    ck_error(sn_meme_read(temp_path("none"), &s), SEQNET_EIO, "none");
+    ck_error(sn_motifs_read(temp_write("r.meme", "\x1f\x8b\0\0", 4), &s), SEQNET_EFORMAT, "damaged or truncated gzip data");
+    ck_error(sn_motifs_read(temp_write("r.meme", "BZh9\0\0", 6), &s), SEQNET_EFORMAT, "compressed");
+    ck_error(sn_motifs_read(temp_path("none"), &s), SEQNET_EIO, "none");
     /* cut at every byte: an error or fewer motifs, never more */
     static const char full[] =
         HEAD "strands: + -\n\nBackground letter frequencies\nA .25 C .25 G .25 T .25\nMOTIF a\nletter-probability matrix: w= 2\n"
              " .25 .25 .25 .25\n 1 0 0 0\n";
     for (size_t n = 0; n < sizeof full; n++) {
-        int rc = sn_meme_read(temp_write("r.meme", full, n), &s);
+        int rc = sn_motifs_read(temp_write("r.meme", full, n), &s);
         ck_assert(rc == SEQNET_EFORMAT || (rc == 0 && s.n == 1));
         sn_motif_set_free(&s);
     }
@@ -374,6 +483,9 @@ int main(void) {
     tcase_add_test(t, round_trip);
     tcase_add_test(t, written_as_others_read);
     tcase_add_test(t, foreign_files);
+    tcase_add_test(t, more_foreign_files);
+    tcase_add_test(t, jaspar_files);
+    tcase_add_test(t, installed_databases);
     tcase_add_test(t, refused_files);
     tcase_add_test(t, letter_heights);
     tcase_add_test(t, long_logos_break);

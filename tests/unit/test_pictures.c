@@ -4,7 +4,7 @@
 
 #include "api/pictures.h"
 #include "core/file.h"
-#include "motif/meme.h"
+#include "motif/database.h"
 #include "nets.h"
 #include "tempfile.h"
 #include "unit.h"
@@ -111,7 +111,7 @@ START_TEST(filters) {
     struct sn_dataset *d = make_dataset(20);
     struct sn_motif_set known, back;
     int motifs;
-    ck_ok(sn_meme_read(
+    ck_ok(sn_motifs_read(
         temp_text("db.meme",
                   "MEME version 4\nMOTIF m1 POLYA\nletter-probability matrix:\n1 0 0 0\n1 0 0 0\n1 0 0 0\n1 0 0 0\n1 0 0 0\n1 0 0 0\n"
                   "MOTIF m2\nletter-probability matrix:\n.1 .7 .1 .1\n0 0 1 0\n1 0 0 0\n0 0 0 1\n0 0 0 1\n1 0 0 0\n0 1 0 0\n"),
@@ -137,7 +137,7 @@ START_TEST(filters) {
     free(t);
     char path[700];
     snprintf(path, sizeof path, "%s/filters.meme", dir);
-    ck_ok(sn_meme_read(path, &back));
+    ck_ok(sn_motifs_read(path, &back));
     ck_assert(back.n == 2 && back.m[0].width == 6 && back.m[0].nsites == sites[0]);
     /* a base that each site has: all counts and its share of the pseudo-count */
     ck_assert_double_eq_tol(back.m[0].p[2], (sites[0] + 0.25) / (sites[0] + 1), 2e-6);

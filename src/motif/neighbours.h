@@ -1,0 +1,31 @@
+/* The k nearest of each of n things, by a symmetric similarity that is computed a half row at a time. */
+#ifndef SN_MOTIF_NEIGHBOURS_H
+#define SN_MOTIF_NEIGHBOURS_H
+
+#include "core/log.h"
+#include "core/pool.h"
+#include "motif/gapped_kmers.h"
+#include "motif/likeness.h"
+
+struct sn_neighbours {
+    int n, k;
+    int32_t *count; /* (n) */
+    int32_t *id;    /* (n, k) row i: its neighbours, ascending */
+    float *score;   /* (n, k) */
+};
+
+/* Writes score[j] = similarity of row and j for every j in (row, n). */
+typedef void (*sn_similar_fn)(const void *self, int row, int worker, float *score);
+
+/* Row i keeps the k largest similarities above 0, the lower number among equals; i itself only where `with_self` says so, with similarity
+ * 1, as one more than k. */
+int sn_neighbours_find(int n, int k, bool with_self, sn_similar_fn fn, const void *self, struct sn_pool *pool, const struct sn_sink *sink,
+                       const char *stage, struct sn_neighbours *out);
+void sn_neighbours_free(struct sn_neighbours *nb);
+
+/* Coarse similarity of seqlets: the larger of the cosines of their gapped k-mers on the same and on opposite strands. sign: +1 or -1, that
+ * of their contributions. */
+int sn_coarse_neighbours(const struct sn_attributions *a, const struct sn_seqlet *s, int n, int sign, int k, bool both_strands,
+                         struct sn_pool *pool, const struct sn_sink *sink, struct sn_neighbours *out);
+
+#endif
