@@ -2,8 +2,8 @@
 planted bases and the patterns against the planted motifs."""
 import random
 
-import motif_tools as tools
 import report
+import tools
 from case import TOP
 
 # Three in which nothing is alike, of 16 bits and more, so that few sequences hold one by chance: CTCF, NFE2, USF2; HNF4A, SRF, ZNF143.
