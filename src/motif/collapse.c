@@ -142,8 +142,7 @@ static int align_tile(void *arg, int tile, int worker) {
     (void)worker;
     struct pass *p = arg;
     int pair = p->todo[tile];
-    sn_pile_align(p->v[pair / p->n], p->v[pair % p->n], !p->d->o->rna, &p->at[pair]);
-    return 0;
+    return sn_pile_align(p->v[pair / p->n], p->v[pair % p->n], !p->d->o->rna, &p->at[pair]);
 }
 
 static int auroc_tile(void *arg, int tile, int worker) {
