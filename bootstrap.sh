@@ -223,9 +223,10 @@ do_install() {
 # The peers live in a virtual environment of their own: tests/bench/environment.py.
 do_bench() {
     command -v python3 >/dev/null 2>&1 || die "bench: python3 is missing"
+    case " $* " in *" -h "* | *" --help "*) exec python3 "$top/tests/bench/bench.py" --help ;; esac
     needed="$needed check"
     compile -Dtests=true
-    meson compile -C "$build" bench_kernels bench_machine bench_model >&2
+    meson compile -C "$build" bench_kernels bench_machine bench_model bench_passes bench_work >&2
     exec python3 "$top/tests/bench/bench.py" "$@"
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Trains on REST ChIP-seq peaks, tests on held-out ones, scans a stretch of chromosome 22, draws what was learned.
+# Trains on REST ChIP-seq peaks, tests on held-out ones, scans a stretch of chromosome 22, reports what was learned.
 # usage: run.sh SEQNET [FOLDER for the results, default demo-out]
 set -eu
 LC_ALL=C
@@ -9,7 +9,6 @@ seqnet=${1:?usage: run.sh SEQNET [FOLDER]}
 out=${2:-demo-out}
 peaks=$top/data/tf_rest_gm12878
 chr22=$top/data/minigenome_chr22
-motifs=$top/data/motifs/JASPAR2024_subset.meme
 fpr=0.001
 
 step() { printf '\n== %s\n' "$*" >&2; }
@@ -35,7 +34,7 @@ step "scan 505 kb of chromosome 22"
 run scan "$out/rest.seqnet" "$chr22/mini.fa.gz" --fpr "$fpr" -o "$out/sites.bed"
 sites=$(grep -c -v '^#' "$out/sites.bed" || true)
 step "explain the test peaks, then the sites called on chromosome 22"
-run explain "$out/rest.seqnet" "$out/test.fa" --motifs "$motifs" -o "$out/peaks"
+run explain "$out/rest.seqnet" "$out/test.fa" -o "$out/peaks"
 if [ "$sites" -gt 0 ]; then
     run explain "$out/rest.seqnet" "$out/sites.bed" -f "$chr22/mini.fa.gz" --window 101 -o "$out/sites"
 fi
@@ -69,23 +68,20 @@ grep -v '^#' "$out/sites.bed" | sort -k 7,7nr | awk -F '\t' -v bed="$chr22/rest_
             printf "  ChIP-seq peak %s:%d-%d, kept out of the training: %s\n", chrom[i], from[i] + 1, to[i],
                 rank[i] ? "number " rank[i] " of the sites" : "not called"
     }'
-filter=$(awk -F '\t' 'NR > 1 && $7 == "REST" && $8 > r { r = $8; best = $1 " " $5 " " $6 " " length($5) }
-    END { if (r) printf "%s %.3f", best, r }' "$out/peaks/filters.tsv")
-if [ -n "$filter" ]; then
-    # shellcheck disable=SC2086 # a list of words
-    set -- $filter
-    echo "The filter that looks most like REST: $1, consensus $2, correlation $5 with JASPAR $3 over $4 bases."
-    picture=$out/peaks/logos/filter_$1.svg
-else
-    echo "No filter looks most like REST."
-    picture="-"
-fi
+# The first pattern and the known motif that is most like it; a pattern without one has dots.
+awk -F '\t' 'NR == 2 {
+    printf "The strongest pattern in the contributions: %s, %d places, consensus %s", $1, $2, $3
+    if ($5 == ".") print ", like no known motif."
+    else printf ": the known motif most like it is %s (%s, E = %s).\n", $6, $5, $11
+}' "$out/peaks/motifs.tsv"
+filter=$(awk -F '\t' 'NR > 1 && $7 == "REST" && $8 > r { r = $8; best = $1 " " $8 } END { if (r) print best }' "$out/peaks/filters.tsv")
+if [ -n "$filter" ]; then echo "The filter of the first layer that looks most like REST: ${filter% *}, correlation ${filter#* }."; fi
 
 strongest() { find "$1/logos" -name 'sequence_001_*.svg' 2>/dev/null; }
 cat <<TEXT
-Pictures, for any browser:
-  what that filter looks for         $picture
+The report, for any browser: $out/peaks/report.html
+Pictures:
   the bases that make a REST peak    $(strongest "$out/peaks")
   the bases of the strongest site    $(strongest "$out/sites")
-The model: $out/rest.seqnet, the sites: $out/sites.bed, all filters as motifs: $out/peaks/filters.meme.
+The model: $out/rest.seqnet, the sites: $out/sites.bed, the motifs: $out/peaks/motifs.meme.
 TEXT

@@ -374,6 +374,53 @@ struct sn_bias_grad {
     sn_real *db;
 };
 
+/* ---- DeepLIFT Reveal-Cancel: differences, and their multipliers, in a positive and a negative part (spec 3) ----------------------- */
+
+struct sn_parts {
+    struct sn_t3 plus, minus;
+};
+/* The value whose differences d = row row_x - row row_ref a pair is about: kept rows x, or where x.p is NULL, codes to expand. */
+struct sn_pair_value {
+    struct sn_pairs pairs;
+    struct sn_t3 x;
+    struct sn_codes in;
+};
+/* plus = max(d, 0), minus = min(d, 0). */
+struct sn_pair_parts {
+    struct sn_pair_value v;
+    struct sn_parts y;
+};
+/* y = m.plus where d > 0, m.minus where d < 0, else half their sum. */
+struct sn_pair_select {
+    struct sn_pair_value v;
+    struct sn_parts m;
+    struct sn_t3 y;
+};
+/* With a, a0 of the pair and d (plus, minus) the parts of a - a0:
+ * y.plus = m.plus (rho(a0 + plus, a0) + rho(a, a0 + minus)) / 2, y.minus = m.minus (rho(a0 + minus, a0) + rho(a, a0 + plus)) / 2.
+ * With m = d these are the parts of f(a) - f(a0). y may be m; y may not be d. */
+struct sn_unary_cancel {
+    enum sn_unary kind;
+    struct sn_pairs pairs;
+    struct sn_t3 x;
+    struct sn_parts d, m, y;
+};
+/* y = gamma/sqrt(var+eps) x; where the factor is negative the parts change places. Differences forward, multipliers back. */
+struct sn_bn_parts {
+    int n;
+    struct sn_parts x, y;
+    const sn_real *var, *gamma;
+    double eps;
+};
+/* plus = max(w, 0), minus = min(w, 0) of `blocks` matrices (rows, cols), one behind the other in w; in the results a matrix begins `block`
+ * elements behind the one before, a row ld behind its predecessor. */
+struct sn_weight_parts {
+    int64_t blocks, rows, cols;
+    const sn_real *w;
+    sn_real *plus, *minus;
+    int64_t block, ld;
+};
+
 /* ---- LSTM, one direction ----------------------------------------------------------------------------------------------------- */
 
 /* Gates i,f,c,o. xp (n, len, 4H) holds x W + b on entry; with keep_pre it leaves with the full pre-activations a = xp + h U. reverse: the
@@ -573,6 +620,11 @@ struct sn_finite {
     X(bn_bwd, sn_bn_bwd)                                                                                                                   \
     X(bn_scale, sn_bn_scale)                                                                                                               \
     X(bn_update, sn_bn_update)                                                                                                             \
+    X(pair_parts, sn_pair_parts)                                                                                                           \
+    X(pair_select, sn_pair_select)                                                                                                         \
+    X(unary_cancel, sn_unary_cancel)                                                                                                       \
+    X(bn_parts, sn_bn_parts)                                                                                                               \
+    X(weight_parts, sn_weight_parts)                                                                                                       \
     X(loss, sn_loss)                                                                                                                       \
     X(grad_norm, sn_grad_norm)                                                                                                             \
     X(adam, sn_adam)                                                                                                                       \

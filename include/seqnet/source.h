@@ -51,6 +51,7 @@ typedef struct seqnet_source_options {
     int need_labels;          /**< labels must be there */
     int make_negatives;
     uint64_t seed;
+    int labels_if_there; /**< without need_labels: the columns of `prefer` are taken as labels where the table has them all */
 } seqnet_source_options;
 
 SEQNET_API void seqnet_source_defaults_size(seqnet_source_options *o, size_t size);

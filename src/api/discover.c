@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api.h"
+#include "api/discover.h"
+#include "api/report_data.h"
 #include "core/cpu.h"
 #include "core/file.h"
-#include "motif/attributions.h"
 #include "motif/patterns_write.h"
 #include "seqnet/motifs.h"
 
@@ -58,11 +58,6 @@ int seqnet_discover_check(const seqnet_discover_options *caller) {
 
 /* ---- input ---- */
 
-struct input {
-    struct sn_loaded loaded;
-    struct sn_places places;
-};
-
 static int path_in(const char *folder, const char *name, char **out) {
     struct sn_str s = {0};
     int rc = sn_str_printf(&s, "%s/%s", folder, name);
@@ -70,13 +65,13 @@ static int path_in(const char *folder, const char *name, char **out) {
     return rc;
 }
 
-static int load_folder(const seqnet_discover_options *o, struct input *in) {
+int sn_discovery_load(const char *folder, int64_t max_memory, struct sn_discovery *in) {
     char *one_hot = NULL, *hypothetical = NULL, *sequences = NULL;
     int rc = 0;
-    SN_GO(path_in(o->folder, "one_hot.npz", &one_hot));
-    SN_GO(path_in(o->folder, "hypothetical.npz", &hypothetical));
-    SN_GO(path_in(o->folder, "sequences.tsv", &sequences));
-    SN_GO(sn_attributions_load(one_hot, hypothetical, o->max_memory, &in->loaded));
+    SN_GO(path_in(folder, "one_hot.npz", &one_hot));
+    SN_GO(path_in(folder, "hypothetical.npz", &hypothetical));
+    SN_GO(path_in(folder, "sequences.tsv", &sequences));
+    SN_GO(sn_attributions_load(one_hot, hypothetical, max_memory, &in->loaded));
     SN_GO(sn_places_read(sequences, &in->places));
     if (in->places.n != in->loaded.a.n)
         SN_GO(sn_error(SEQNET_EDATA, "%s has %lld sequences, %s %lld", sequences, (long long)in->places.n, one_hot,
@@ -90,6 +85,83 @@ done:
     free(one_hot);
     free(hypothetical);
     free(sequences);
+    return rc;
+}
+
+void sn_discovery_free(struct sn_discovery *d) {
+    sn_patterns_free(&d->patterns);
+    sn_attributions_free(&d->loaded);
+    sn_places_free(&d->places);
+}
+
+/* ---- of an explained data set ---- */
+
+#define MOST_MATCHES 5  /* of a pattern, in motifs.tsv */
+#define MATCH_E 10.0    /* matches that chance gives more often are left out */
+#define MATCH_OVERLAP 5 /* columns that must overlap */
+
+static int match_line(struct sn_outfile *f, const struct sn_motif_set *known, const struct sn_tomtom_hit *h, int rank) {
+    const struct sn_motif *k = &known->m[h->target];
+    SN_TRY(sn_outfile_printf(f, "\t%d\t%s\t%s\t%d\t%d\t%c", rank, k->id, k->alt ? k->alt : k->id, h->offset, h->overlap,
+                             h->reverse ? '-' : '+'));
+    return sn_outfile_printf(f, "\t%.3g\t%.3g\t%.3g\n", h->p, h->e, h->q);
+}
+
+/* A line a match; a pattern without one has a line with dots. */
+static int motif_lines(struct sn_outfile *f, const struct sn_motif_set *queries, const struct sn_motif_set *known,
+                       const struct sn_tomtom_hits *hits) {
+    SN_TRY(
+        sn_outfile_printf(f, "pattern\tseqlets\tconsensus\trank\tmatch\tmatch_name\toffset\toverlap\tstrand\tp-value\tE-value\tq-value\n"));
+    int64_t at = 0;
+    for (int i = 0; i < queries->n; i++) {
+        const struct sn_motif *m = &queries->m[i];
+        char consensus[1024];
+        if (m->width >= (int)sizeof consensus) return sn_error(SEQNET_EINTERNAL, "pattern %s: %d positions", m->id, m->width);
+        sn_motif_consensus(queries, m, consensus);
+        for (int rank = 1; rank == 1 || (at < hits->n && hits->v[at].query == i); rank++) {
+            SN_TRY(sn_outfile_printf(f, "%s\t%.0f\t%s", m->id, m->nsites, consensus));
+            if (at < hits->n && hits->v[at].query == i)
+                SN_TRY(match_line(f, known, &hits->v[at++], rank));
+            else
+                SN_TRY(sn_outfile_printf(f, "\t0\t.\t.\t.\t.\t.\t.\t.\t.\n"));
+        }
+    }
+    return 0;
+}
+
+static int write_matches(const char *folder, const struct sn_motif_set *queries, const struct sn_motif_set *known,
+                         const struct sn_tomtom_hits *hits) {
+    struct sn_outfile *f = NULL;
+    char *path = NULL;
+    int rc = path_in(folder, "motifs.tsv", &path);
+    if (rc == 0) rc = sn_outfile_open(path, &f);
+    free(path);
+    SN_TRY(rc);
+    rc = motif_lines(f, queries, known, hits);
+    if (rc == 0) return sn_outfile_commit(f);
+    sn_outfile_abort(f);
+    return rc;
+}
+
+int sn_discovery_run(seqnet_ctx *ctx, const char *folder, const char *letters, uint64_t seed, const struct sn_motif_set *known,
+                     struct sn_discovery *d, struct sn_tomtom_hits *hits) {
+    const bool rna = strcmp(letters, "ACGU") == 0;
+    struct sn_motif_set queries = {0};
+    struct sn_discover_options o;
+    struct sn_tomtom_options t;
+    int rc = 0;
+    sn_discover_defaults(&o);
+    sn_tomtom_defaults(&t);
+    o.seed = seed, o.rna = rna;
+    t.max_e = MATCH_E, t.top = MOST_MATCHES, t.min_overlap = MATCH_OVERLAP, t.sink = &ctx->sink;
+    SN_GO(sn_discovery_load(folder, 0, d));
+    SN_GO(sn_patterns_discover(&d->loaded.a, &o, ctx->pool, &ctx->sink, &d->patterns));
+    SN_GO(sn_patterns_write(&d->patterns, &d->places, rna, folder));
+    SN_GO(sn_report_queries(&d->patterns, letters, &queries));
+    if (queries.n > 0 && known->n > 0) SN_GO(sn_tomtom(&queries, known, &t, ctx->pool, hits));
+    SN_GO(write_matches(folder, &queries, known, hits));
+done:
+    sn_motif_set_free(&queries);
     return rc;
 }
 
@@ -110,27 +182,24 @@ static void fill_result(const struct sn_attributions *a, const struct sn_pattern
 int seqnet_motifs_discover_write(seqnet_ctx *ctx, const seqnet_discover_options *caller, const char *folder, seqnet_discover_result *out) {
     seqnet_discover_options o;
     struct sn_discover_options d;
-    struct input in;
-    struct sn_patterns p = {.n = 0};
+    struct sn_discovery in = {0};
     double start = sn_time_wall();
     int rc = 0;
-    memset(&in, 0, sizeof in);
     SN_TRY(seqnet_discover_check(caller));
     seqnet_discover_defaults(&o);
     SN_TRY(sn_take_options(&o, sizeof o, caller, "seqnet_discover_options"));
     inner_options(&o, &d);
     SN_GO(sn_make_dir(folder));
-    SN_GO(o.folder ? load_folder(&o, &in) : sn_attributions_load(o.one_hot, o.hypothetical, o.max_memory, &in.loaded));
-    SN_GO(sn_patterns_discover(&in.loaded.a, &d, ctx->pool, &ctx->sink, &p));
-    SN_GO(sn_patterns_write(&p, o.folder ? &in.places : NULL, d.rna, folder));
+    SN_GO(o.folder ? sn_discovery_load(o.folder, o.max_memory, &in)
+                   : sn_attributions_load(o.one_hot, o.hypothetical, o.max_memory, &in.loaded));
+    SN_GO(sn_patterns_discover(&in.loaded.a, &d, ctx->pool, &ctx->sink, &in.patterns));
+    SN_GO(sn_patterns_write(&in.patterns, o.folder ? &in.places : NULL, d.rna, folder));
     if (out) {
         seqnet_discover_result full;
-        fill_result(&in.loaded.a, &p, sn_time_wall() - start, &full);
+        fill_result(&in.loaded.a, &in.patterns, sn_time_wall() - start, &full);
         SN_GO(sn_give_result(out, &full, sizeof full, "seqnet_discover_result"));
     }
 done:
-    sn_patterns_free(&p);
-    sn_attributions_free(&in.loaded);
-    sn_places_free(&in.places);
+    sn_discovery_free(&in);
     return rc;
 }

@@ -14,30 +14,20 @@
 
 #define PSEUDO_COUNT 1.0    /* of each column of a motif */
 #define MIN_OVERLAP 6       /* columns that a known motif must share */
-#define LOGO_POSITIONS 2400 /* of longer sequences the part about the strongest base is drawn */
 #define NAME_LENGTH 60      /* of a sequence's name in a file name */
+#define LOGO_POSITIONS 2400 /* of longer sequences the part about the strongest base is drawn */
 
-static int open_file(const struct sn_pictures *p, const char *name, struct sn_outfile **f) {
+static int open_file(const char *folder, const char *name, struct sn_outfile **f) {
     struct sn_str path = {0};
-    int rc = sn_str_printf(&path, "%s/%s", p->folder, name);
+    int rc = sn_str_printf(&path, "%s/%s", folder, name);
     if (rc == 0) rc = sn_outfile_open(path.s, f);
     sn_str_free(&path);
     return rc;
 }
 
-/* A name as part of a file name. */
-static int add_plain(struct sn_str *s, const char *name) {
-    for (int i = 0; name[i] && i < NAME_LENGTH; i++) {
-        char c = name[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
-        SN_TRY(sn_str_add(s, plain ? &c : "_", 1));
-    }
-    return 0;
-}
-
-static int draw(const struct sn_pictures *p, const char *file, const struct sn_logo *logo) {
+static int draw(const char *folder, const char *file, const struct sn_logo *logo) {
     struct sn_outfile *f = NULL;
-    SN_TRY(open_file(p, file, &f));
+    SN_TRY(open_file(folder, file, &f));
     int rc = sn_logo_write(logo, f);
     if (rc == 0) return sn_outfile_commit(f);
     sn_outfile_abort(f);
@@ -57,7 +47,7 @@ static int draw_motif(const struct sn_pictures *p, const struct sn_motif_set *se
     SN_GO(sn_str_puts(&file, "logos/filter_"));
     SN_GO(sn_str_puts(&file, m->id));
     SN_GO(sn_str_puts(&file, ".svg"));
-    SN_GO(draw(p, file.s,
+    SN_GO(draw(p->folder, file.s,
                &(struct sn_logo){.title = m->id,
                                  .subtitle = subtitle,
                                  .y_label = "bits",
@@ -113,8 +103,8 @@ done:
 static int write_motifs(const struct sn_pictures *p, const struct sn_filters *filters, struct sn_motif_set *set) {
     struct sn_outfile *meme = NULL, *table = NULL;
     int rc = 0;
-    SN_GO(open_file(p, "filters.meme", &meme));
-    SN_GO(open_file(p, "filters.tsv", &table));
+    SN_GO(open_file(p->folder, "filters.meme", &meme));
+    SN_GO(open_file(p->folder, "filters.tsv", &table));
     SN_GO(sn_outfile_printf(table, "filter\tsites\tmax_activation\tinformation\tconsensus%s\n",
                             p->known->n ? "\tbest_match\tbest_match_name\tcorrelation\tstrand\toffset" : ""));
     for (int i = 0; i < filters->n; i++) SN_GO(write_filter(p, &filters->v[i], set, table));
@@ -154,19 +144,36 @@ done:
 
 /* ---- sequences ---- */
 
+/* The strongest sequences of a task. */
+struct drawing {
+    const struct sn_pictures *p;
+    int task;
+    const struct sn_explained_task *x;
+    struct sn_npz_rows *rows; /* contributions */
+    float *row;               /* (longest, channels) */
+    bool *drawn;
+};
+
 /* The sequence with the highest output that is not yet drawn; the first of equals. */
-static int64_t next_strongest(const struct sn_pictures *p, const bool *drawn) {
+static int64_t next_strongest(const struct drawing *w) {
     int64_t best = -1;
-    for (int64_t i = 0; i < p->d->n; i++)
-        if (!drawn[i] && (best < 0 || p->x->output[i] > p->x->output[best])) best = i;
+    for (int64_t i = 0; i < w->p->d->n; i++)
+        if (!w->drawn[i] && (best < 0 || w->x->output[i] > w->x->output[best])) best = i;
     return best;
 }
 
+/* A base's contribution, on whatever letters it stands. */
+static float contribution(const float *row, int channels) {
+    double sum = 0;
+    for (int k = 0; k < channels; k++) sum += (double)row[k];
+    return (float)sum;
+}
+
 /* First of up to LOGO_POSITIONS positions about the strongest base. */
-static int64_t logo_start(const float *c, int64_t len) {
+static int64_t logo_start(const float *c, int channels, int64_t len) {
     int64_t top = 0;
     for (int64_t i = 1; i < len; i++)
-        if (c[i] > c[top]) top = i;
+        if (contribution(c + i * channels, channels) > contribution(c + top * channels, channels)) top = i;
     int64_t start = top - LOGO_POSITIONS / 2;
     if (start > len - LOGO_POSITIONS) start = len - LOGO_POSITIONS;
     return start < 0 ? 0 : start;
@@ -175,29 +182,34 @@ static int64_t logo_start(const float *c, int64_t len) {
 /* The contribution on the letter that is there; where there is none, nothing is drawn. */
 static void letter_heights(const struct sn_alphabet *a, const uint8_t *codes, const float *c, int64_t n, float *height) {
     for (int64_t i = 0; i < n; i++)
-        for (int k = 0; k < a->channels; k++) height[i * a->channels + k] = toupper(a->decode[codes[i]]) == a->letters[k] ? c[i] : 0;
+        for (int k = 0; k < a->channels; k++)
+            height[i * a->channels + k] =
+                toupper(a->decode[codes[i]]) == a->letters[k] ? contribution(c + i * a->channels, a->channels) : 0;
 }
 
-static int draw_sequence(const struct sn_pictures *p, int64_t i, int rank) {
+static int draw_sequence(const struct drawing *w, int64_t i, int rank) {
+    const struct sn_pictures *p = w->p;
     const struct sn_dataset *d = p->d;
-    const float *c = p->x->contribution + d->offset[i];
-    int64_t len = sn_dataset_len(d, i), start = logo_start(c, len), n = len < LOGO_POSITIONS ? len : LOGO_POSITIONS;
+    int channels = d->alphabet->channels, rc = 0;
+    int64_t len = sn_dataset_len(d, i), n = len < LOGO_POSITIONS ? len : LOGO_POSITIONS, start;
     struct sn_str file = {0}, subtitle = {0};
-    int rc = 0;
-    float *height = sn_calloc((size_t)n * (size_t)d->alphabet->channels, sizeof *height);
+    float *height = sn_calloc((size_t)n * (size_t)channels, sizeof *height);
     if (!height) SN_GO(SEQNET_ENOMEM);
-    letter_heights(d->alphabet, d->codes + d->offset[i] + start, c + start, n, height);
-    SN_GO(sn_explainer_target(p->e, &subtitle));
-    SN_GO(sn_str_printf(&subtitle, " %.3g, mean of references %.3g", (double)p->x->output[i], (double)p->x->expected[i]));
+    SN_GO(sn_npz_row(w->rows, i, w->row));
+    start = logo_start(w->row, channels, len);
+    letter_heights(d->alphabet, d->codes + d->offset[i] + start, w->row + start * channels, n, height);
+    SN_GO(sn_explainer_target(p->e, w->task, &subtitle));
+    SN_GO(sn_str_printf(&subtitle, " %.3g", (double)w->x->output[i]));
+    if (!isnan(w->x->expected[i])) SN_GO(sn_str_printf(&subtitle, ", mean of references %.3g", (double)w->x->expected[i]));
     SN_GO(sn_str_printf(&file, "logos/sequence_%03d_", rank));
-    SN_GO(add_plain(&file, d->names[i]));
+    SN_GO(sn_file_word(&file, d->names[i], NAME_LENGTH));
     SN_GO(sn_str_puts(&file, ".svg"));
-    SN_GO(draw(p, file.s,
+    SN_GO(draw(w->x->folder, file.s,
                &(struct sn_logo){.title = d->names[i],
                                  .subtitle = subtitle.s,
                                  .y_label = "contribution",
                                  .letters = d->alphabet->letters,
-                                 .n_letters = d->alphabet->channels,
+                                 .n_letters = channels,
                                  .length = n,
                                  .height = height,
                                  .first = start}));
@@ -208,25 +220,49 @@ done:
     return rc;
 }
 
-static int draw_strongest(const struct sn_pictures *p) {
-    bool *drawn = sn_calloc((size_t)p->d->n, sizeof *drawn);
-    int rc = drawn ? 0 : SEQNET_ENOMEM;
-    for (int rank = 1; rc == 0 && rank <= p->n_logos && rank <= p->d->n; rank++) {
-        int64_t i = next_strongest(p, drawn);
-        drawn[i] = true;
-        rc = draw_sequence(p, i, rank);
+static int draw_ranks(struct drawing *w) {
+    const struct sn_pictures *p = w->p;
+    int64_t n = p->n_logos < p->d->n ? p->n_logos : p->d->n;
+    for (int rank = 1; rank <= n; rank++) {
+        int64_t i = next_strongest(w);
+        w->drawn[i] = true;
+        SN_TRY(draw_sequence(w, i, rank));
+        sn_progress(p->sink, "logos", w->task * n + rank, p->x->n_tasks * n, "sequences", "");
     }
-    free(drawn);
+    return 0;
+}
+
+static int make_logos(const char *folder) {
+    struct sn_str logos = {0};
+    int rc = sn_str_printf(&logos, "%s/logos", folder);
+    if (rc == 0) rc = sn_make_dir(logos.s);
+    sn_str_free(&logos);
+    return rc;
+}
+
+static int draw_strongest(const struct sn_pictures *p, int task) {
+    struct drawing w = {.p = p, .task = task, .x = &p->x->tasks[task]};
+    struct sn_str path = {0};
+    int rc = 0;
+    SN_GO(make_logos(w.x->folder));
+    SN_GO(sn_str_printf(&path, "%s/contributions.npz", w.x->folder));
+    SN_GO(sn_npz_rows_open(path.s, &w.rows));
+    w.row = sn_calloc((size_t)sn_dataset_longest(p->d) * (size_t)p->d->alphabet->channels, sizeof *w.row);
+    w.drawn = sn_calloc((size_t)p->d->n, sizeof *w.drawn);
+    if (!w.row || !w.drawn) SN_GO(SEQNET_ENOMEM);
+    SN_GO(draw_ranks(&w));
+done:
+    sn_str_free(&path);
+    sn_npz_rows_close(w.rows);
+    free(w.row);
+    free(w.drawn);
     return rc;
 }
 
 int sn_pictures_write(const struct sn_pictures *p, int *motifs) {
-    struct sn_str logos = {0};
     *motifs = 0;
-    int rc = sn_str_printf(&logos, "%s/logos", p->folder);
-    if (rc == 0) rc = sn_make_dir(logos.s);
-    if (rc == 0) rc = write_filters(p, motifs);
-    if (rc == 0) rc = draw_strongest(p);
-    sn_str_free(&logos);
-    return rc;
+    SN_TRY(make_logos(p->folder));
+    SN_TRY(write_filters(p, motifs));
+    for (int t = 0; t < p->x->n_tasks; t++) SN_TRY(draw_strongest(p, t));
+    return 0;
 }

@@ -14,8 +14,8 @@ struct sn_pictures {
     const char *folder; /* there already */
     int n_logos;        /* sequences to be drawn */
 };
-/* Writes filters.meme, filters.tsv, logos/filter_*.svg (none of them when no convolution reads the sequence) and logos/sequence_*.svg;
- * *motifs gets the number of filters written. */
+/* Writes filters.meme, filters.tsv, logos/filter_*.svg (none of them when no convolution reads the sequence), and logos/sequence_*.svg into
+ * each task's folder; *motifs gets the number of filters written. */
 int sn_pictures_write(const struct sn_pictures *p, int *motifs);
 
 #endif

@@ -63,6 +63,7 @@ int seqnet_source_open(seqnet_ctx *ctx, const seqnet_source_options *caller, seq
                                    .group = o.group,
                                    .center = o.center_summit ? SN_CENTER_SUMMIT : SN_CENTER_MID,
                                    .need_labels = o.need_labels,
+                                   .labels_if_there = o.labels_if_there,
                                    .make_negatives = o.make_negatives,
                                    .negatives_per_positive = 1,
                                    .seed = o.seed,

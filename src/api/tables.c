@@ -7,19 +7,6 @@
 #include "core/file.h"
 #include "core/parse.h"
 
-/* A name as one field: what would end it becomes a space. */
-static int put_field(struct sn_outfile *f, const char *s) {
-    for (const char *p = s; *p;) {
-        size_t n = strcspn(p, "\t\r\n");
-        SN_TRY(sn_outfile_write(f, p, n));
-        p += n;
-        if (!*p) break;
-        SN_TRY(sn_outfile_write(f, " ", 1));
-        p++;
-    }
-    return 0;
-}
-
 static bool has_positions(const struct sn_dataset *d) {
     for (int64_t i = 0; i < d->n; i++)
         if (!d->at || d->at[i].chrom < 0) return false;
@@ -33,7 +20,7 @@ static bool has_strands(const struct sn_dataset *d) {
 }
 
 static int put_position(struct sn_outfile *f, const struct sn_dataset *d, const struct sn_interval *at, bool strand) {
-    SN_TRY(put_field(f, d->chroms[at->chrom]));
+    SN_TRY(sn_outfile_cell(f, d->chroms[at->chrom]));
     SN_TRY(sn_outfile_printf(f, "\t%lld\t%lld", (long long)at->start, (long long)at->end));
     return strand ? sn_outfile_printf(f, "\t%s", at->strand > 0 ? "+" : at->strand < 0 ? "-" : ".") : 0;
 }
@@ -44,11 +31,11 @@ static int put_scores(struct sn_outfile *f, const struct sn_model *m, const stru
     SN_TRY(sn_outfile_printf(f, "%s", !places ? "name" : strand ? "chrom\tstart\tend\tstrand" : "chrom\tstart\tend"));
     for (int k = 0; k < m->n_tasks; k++) {
         SN_TRY(sn_outfile_write(f, "\t", 1));
-        SN_TRY(put_field(f, m->tasks[k]));
+        SN_TRY(sn_outfile_cell(f, m->tasks[k]));
     }
     SN_TRY(sn_outfile_write(f, "\n", 1));
     for (int64_t i = 0; i < d->n; i++) {
-        SN_TRY(places ? put_position(f, d, &d->at[i], strand) : put_field(f, d->names[i]));
+        SN_TRY(places ? put_position(f, d, &d->at[i], strand) : sn_outfile_cell(f, d->names[i]));
         for (int k = 0; k < m->n_tasks; k++) SN_TRY(sn_outfile_printf(f, "\t%s", sn_format_f32(scores[i * m->n_tasks + k], number)));
         SN_TRY(sn_outfile_write(f, "\n", 1));
     }
@@ -77,7 +64,7 @@ static int put_metrics(struct sn_outfile *f, const struct sn_model *m, const seq
     char number[32];
     SN_TRY(sn_outfile_printf(f, "task\tmetric\tvalue\n"));
     for (int i = 0; i < n; i++) {
-        SN_TRY(put_field(f, metrics[i].task < 0 ? "mean" : m->tasks[metrics[i].task]));
+        SN_TRY(sn_outfile_cell(f, metrics[i].task < 0 ? "mean" : m->tasks[metrics[i].task]));
         SN_TRY(
             sn_outfile_printf(f, "\t%s\t%s\n", metrics[i].name, isnan(metrics[i].value) ? "NA" : sn_format_f64(metrics[i].value, number)));
     }

@@ -3,10 +3,11 @@
 static void report(const seqnet_explainer *e, const char *folder) {
     seqnet_explain_result r = {.size = sizeof r};
     seqnet_explainer_result(e, &r);
-    note("%lld sequences, %d motifs, in %s", (long long)r.sequences, r.motifs, folder);
-    note("contributions sum to the change of the output within %.2g of their absolute sum", r.worst_residual);
-    if (r.above_warning > 0) say("warning: %lld sequences miss it by more than 1e-4", (long long)r.above_warning);
-    set_rate(r.seconds > 0 ? (double)r.sequences / r.seconds : 0, "sequences");
+    char tasks[32] = "";
+    if (r.tasks > 1) snprintf(tasks, sizeof tasks, "%d tasks, ", r.tasks);
+    note("%lld sequences, %s%d patterns, %d filters; open %s/report.html", (long long)r.sequences, tasks, r.patterns, r.motifs, folder);
+    if (r.sums) note("contributions sum to the change of the output within %.2g of their absolute sum", r.worst_residual);
+    set_rate(r.seconds > 0 ? (double)(r.sequences - r.resumed) / r.seconds : 0, "sequences");
 }
 
 int cmd_explain(struct args *a) {
@@ -16,6 +17,7 @@ int cmd_explain(struct args *a) {
     seqnet_explainer *e = NULL;
     int n = a->n_inputs - 1, rc;
     a->data.data = a->inputs[n];
+    a->data.labels_if_there = 1; /* for the report */
     if (!a->output) return usage_error("give a folder for the results: -o OUTDIR");
     if (seqnet_explain_check(&a->explain) < 0) return usage_error("%s", seqnet_errmsg());
     if ((rc = begin(a, &ctx)) < 0) goto done;

@@ -33,10 +33,8 @@ static const char *const word_yes[] = {"no", "yes", NULL};
 static const char *const word_strands[] = {"forward", "average", "max", NULL};
 static const char *const word_weight[] = {"balanced", "none", NULL};
 static const char *const word_strand[] = {"model", "both", "fwd", "rev", NULL}; /* order of enum seqnet_scan_strand */
-static const char *const word_method[] = {"deeplift", NULL};
-static const char *const later_method[] = {"integrated-gradients", "input-x-gradient", "saliency", "ism", NULL};
-static const char *const word_rule[] = {"rescale", NULL};
-static const char *const later_rule[] = {"reveal-cancel", "genomics", NULL};
+static const char *const word_method[] = {"deeplift", "integrated-gradients", "input-x-gradient", "saliency", "ism", NULL};
+static const char *const word_rule[] = {"rescale", "reveal-cancel", "genomics", NULL};
 static const char *const word_distance[] = {"euclidean", "pearson", NULL};
 static const char *const word_both[] = {"both", "forward", NULL};
 static const char *const word_background[] = {"motifs", "uniform", NULL};
@@ -60,6 +58,8 @@ const struct option options[] = {
      .help = "reference genome, for intervals"},
     {"Data", "label", 0, OPT_TEXT, TRAIN | EVALUATE, AT(data.labels), .unit = "COL,...", .help = "label columns of a table",
      .unset = "all but sequence, coordinates, name and group"},
+    {"Data", "label", 0, OPT_TEXT, EXPLAIN, AT(data.labels), .unit = "COL,...", .help = "label columns of a table, for the report",
+     .unset = "columns named like the tasks, where there are all"},
     {"Data", "group", 0, OPT_TEXT, TRAIN, AT(data.group), .unit = "COL", .help = "column whose equal values stay on one side of the split"},
     {"Data", "exclude", 0, OPT_TEXT, TRAIN, AT(data.exclude), .unit = "BED", .help = "regions where no negative is drawn"},
     {"Data", "window", 0, OPT_SIZE, TRAIN | EVALUATE | PREDICT | EXPLAIN, AT(data.window), 1, INT32_MAX, .unit = "BASES",
@@ -120,17 +120,24 @@ const struct option options[] = {
      .help = "strands to score; model: as it combines them, else both"},
     {"Scan", "task", 0, OPT_TEXT, SCAN, AT(scan.task), .unit = "NAME", .help = "task or class to write", .unset = "the first"},
     /* ---- explanation ---- */
-    {"Explanation", "method", 0, OPT_WORD, EXPLAIN, AT(explain.method), .words = word_method, .later = later_method,
-     .help = "of attribution"},
-    {"Explanation", "rule", 0, OPT_WORD, EXPLAIN, AT(explain.rule), .words = word_rule, .later = later_rule, .help = "of deeplift"},
+    {"Explanation", "method", 0, OPT_WORD, EXPLAIN, AT(explain.method), .words = word_method,
+     .help = "of attribution; ism: every letter in every place (in-silico mutagenesis)"},
+    {"Explanation", "rule", 0, OPT_WORD, EXPLAIN, AT(explain.rule), .words = word_rule,
+     .help = "of deeplift at activations; genomics: reveal-cancel after dense layers, rescale elsewhere"},
     {"Explanation", "references", 0, OPT_TEXT, EXPLAIN, AT(explain.references), .unit = "dinucleotide|zero|uniform|FILE.fa",
-     .help = "what sequences are compared with"},
+     .help = "what sequences are compared with by deeplift and integrated-gradients"},
     {"Explanation", "n-references", 0, OPT_INT, EXPLAIN, AT(explain.n_references), 1, 100000, .help = "shuffles a sequence"},
-    {"Explanation", "task", 0, OPT_TEXT, EXPLAIN, AT(explain.task), .unit = "NAME", .help = "task or class to explain",
-     .unset = "the first"},
-    {"Explanation", "target", 0, OPT_WORD, EXPLAIN, AT(explain.target), .words = word_target, .help = "value to explain"},
-    {"Explanation", "motifs", 0, OPT_TEXT, EXPLAIN, AT(explain.motif_db), .unit = "FILE.meme",
-     .help = "known motifs: the one most like each filter is named"},
+    {"Explanation", "task", 0, OPT_TEXT, EXPLAIN, AT(explain.task), .unit = "NAME,...|all",
+     .help = "tasks or classes to explain; of several each gets a folder in OUTDIR", .unset = "the first"},
+    {"Explanation", "target", 0, OPT_WORD, EXPLAIN, AT(explain.target), .words = word_target,
+     .help = "value to explain; the logit of a class is taken less the mean of all classes"},
+    {"Explanation", "resume", 0, OPT_FLAG, EXPLAIN, AT(explain.resume), .outside = true,
+     .help = "go on with what an interrupted run of the same command left in OUTDIR"},
+    {"Explanation", "patterns", 0, OPT_INDEX, EXPLAIN, AT(explain.patterns), .words = word_yes,
+     .help = "look for motifs in the contributions; `seqnet motifs discover OUTDIR` does it again with other settings"},
+    {"Explanation", "db", 0, OPT_TEXT, EXPLAIN, AT(explain.motif_db), .unit = "NAME|FILE|none",
+     .help = "known motifs that patterns and filters are compared with: an installed name, MEME or JASPAR matrices",
+     .unset = "jaspar, for DNA"},
     {"Explanation", "n-logos", 0, OPT_INT, EXPLAIN, AT(explain.n_logos), 0, 100000, .help = "sequences drawn, the strongest first"},
     {"Explanation", "max-memory", 0, OPT_SIZE, EXPLAIN, AT(explain.max_memory), 1 << 20, BIG, .unit = "BYTES",
      .help = "activations per worker; references are taken in parts to keep it"},

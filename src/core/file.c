@@ -169,6 +169,18 @@ int sn_outfile_printf(struct sn_outfile *f, const char *fmt, ...) {
     return rc;
 }
 
+int sn_outfile_cell(struct sn_outfile *f, const char *s) {
+    while (*s) {
+        size_t n = strcspn(s, "\t\r\n");
+        SN_TRY(sn_outfile_write(f, s, n));
+        s += n;
+        if (!*s) break;
+        SN_TRY(sn_outfile_write(f, " ", 1));
+        s++;
+    }
+    return 0;
+}
+
 const char *sn_outfile_path(const struct sn_outfile *f) {
     return f->path;
 }
@@ -193,6 +205,15 @@ void sn_outfile_abort(struct sn_outfile *f) {
 }
 
 /* ---- folders, whole files ---- */
+
+int sn_file_word(struct sn_str *s, const char *name, int most) {
+    for (int i = 0; name[i] && i < most; i++) {
+        char c = name[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || (c == '.' && i > 0);
+        SN_TRY(sn_str_add(s, plain ? &c : "_", 1));
+    }
+    return 0;
+}
 
 static int make_one_dir(const char *path) {
     struct stat st;

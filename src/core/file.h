@@ -8,11 +8,14 @@
 #include <stdint.h>
 
 struct sn_outfile;
+struct sn_str;
 
 /* Opens for writing; fails before any computing when the folder is missing or not writable, or the name is a directory. */
 int sn_outfile_open(const char *name, struct sn_outfile **out);
 int sn_outfile_write(struct sn_outfile *f, const void *data, size_t n);
 int sn_outfile_printf(struct sn_outfile *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A text as one cell of a tab-separated table: what would end the cell or the line becomes a space. */
+int sn_outfile_cell(struct sn_outfile *f, const char *s);
 /* Path being written (the temporary name), for a library that writes by name (BGZF); the handle must then only be committed. */
 const char *sn_outfile_path(const struct sn_outfile *f);
 /* Flush, fsync, close, rename. Frees f in every case; on failure the temporary file is removed. */
@@ -20,6 +23,8 @@ int sn_outfile_commit(struct sn_outfile *f);
 /* Closes and removes the temporary file. NULL is fine. */
 void sn_outfile_abort(struct sn_outfile *f);
 
+/* Adds a name as part of a file name: letters, digits, '-' and '.' (but in front) of its first `most` bytes, '_' for all else. */
+int sn_file_word(struct sn_str *s, const char *name, int most);
 /* Creates a folder (and its parents) when missing; error if the name exists and is not a folder or is not writable. */
 int sn_make_dir(const char *path);
 

@@ -124,10 +124,10 @@ char *sn_format_f32(float v, char *buf) {
     return layout(bits >> 31, digits + sizeof digits - n, n, exponent, buf);
 }
 
-/* ---- double: the fewest digits of printf that read back ---- */
+/* ---- double: the digits of printf ---- */
 
-/* True when v printed with `precision` significant digits reads back to v; buf then holds it. */
-static bool try_precision(double v, int precision, char *buf) {
+/* v (finite, not 0) with `precision` significant digits, trailing zeros dropped. */
+static char *rounded(double v, int precision, char *buf) {
     char text[48], digits[24];
     int n = 0;
     snprintf(text, sizeof text, "%.*e", precision - 1, fabs(v));
@@ -139,9 +139,12 @@ static bool try_precision(double v, int precision, char *buf) {
     sn_parse_i64(p, strlen(p), &exponent);
     exponent -= n - 1;
     for (; n > 1 && digits[n - 1] == '0'; n--) exponent++;
-    layout(v < 0, digits, n, (int)exponent, buf);
+    return layout(v < 0, digits, n, (int)exponent, buf);
+}
+
+static bool reads_back(double v, const char *text) {
     double back;
-    return sn_parse_f64(buf, strlen(buf), &back) && back == v;
+    return sn_parse_f64(text, strlen(text), &back) && back == v;
 }
 
 char *sn_format_f64(double v, char *buf) {
@@ -149,7 +152,11 @@ char *sn_format_f64(double v, char *buf) {
     if (special) return special;
     /* 15 digits survive the way through a normal double, so that fewer need no search: trailing zeros are dropped */
     int precision = fabs(v) < DBL_MIN ? 1 : 15;
-    while (precision < 17 && !try_precision(v, precision, buf)) precision++;
-    if (precision == 17) try_precision(v, precision, buf);
-    return buf;
+    while (precision < 17 && !reads_back(v, rounded(v, precision, buf))) precision++;
+    return precision == 17 ? rounded(v, precision, buf) : buf;
+}
+
+char *sn_format_digits(double v, int digits, char *buf) {
+    char *special = format_special(v, buf);
+    return special ? special : rounded(v, digits, buf);
 }

@@ -18,5 +18,7 @@ const char *sn_nearest(const char *word, const char *const *names, int n);
 /* Shortest decimal that reads back to the same float / double, C locale. buf holds >= 32 bytes; returns buf. */
 char *sn_format_f32(float v, char *buf);
 char *sn_format_f64(double v, char *buf);
+/* The nearest decimal of at most `digits` (1..17) significant digits, without trailing zeros; the rest as above. */
+char *sn_format_digits(double v, int digits, char *buf);
 
 #endif

@@ -1,4 +1,4 @@
-/* Attribution: DeepLIFT Rescale by pairs, averaged over references, strands and models; what is explained is what is predicted. */
+/* Attribution by five methods, averaged over strands and models: what is explained is what is predicted. */
 #ifndef SN_EXPLAIN_EXPLAIN_H
 #define SN_EXPLAIN_EXPLAIN_H
 
@@ -11,23 +11,39 @@ struct sn_explainer;
 int sn_explainer_create(const struct sn_runtime *rt, struct sn_model *const *models, int n_models, const seqnet_explain_options *o,
                         struct sn_explainer **out);
 void sn_explainer_free(struct sn_explainer *e);
-/* n sequences of codes (rows of code_row bytes, lengths len), indices index[i] decide the shuffles. hypothetical, actual: (n, code_row,
- * channels), NULL allowed. Work is spread over the runtime's workers; results do not depend on n or their number. */
+/* n sequences of codes (rows of code_row bytes, lengths len), indices index[i] decide the shuffles. hypothetical, actual: (n, tasks,
+ * code_row, channels), NULL allowed; out: (n, tasks). Work is spread over the runtime's workers; results do not depend on n or their
+ * number. */
 int sn_explainer_run(struct sn_explainer *e, int n, const uint8_t *codes, int64_t code_row, const int32_t *len, const int64_t *index,
                      float *hypothetical, float *actual, seqnet_explanation *out);
+int sn_explainer_tasks(const struct sn_explainer *e); /* how many are explained */
 /* "TASK logit" or "TASK probability": what is explained. */
-int sn_explainer_target(const struct sn_explainer *e, struct sn_str *out);
+int sn_explainer_target(const struct sn_explainer *e, int task, struct sn_str *out);
 
-/* What a data set came to, for pictures. */
+/* What a data set came to, for pictures; contributions are in the folder's arrays. */
+struct sn_explained_task {
+    char *folder;             /* of the task's files */
+    float *output, *expected; /* (n); expected is NaN where a method has no references */
+    float *residual;          /* (n) likewise */
+};
 struct sn_explained {
-    float *contribution;      /* of every base of the set, at its offsets */
-    float *output, *expected; /* (n) */
+    struct sn_explained_task *tasks;
+    int n_tasks;
 };
 void sn_explained_free(struct sn_explained *x);
 /* Explains a data set into a folder (made when missing): arrays one_hot.npz, hypothetical.npz, contributions.npz, tables contributions.tsv,
- * sequences.tsv, run.tsv, and contributions.bedgraph when there are coordinates; each complete or not at all. *out is to be freed also when
- * it failed. */
+ * sequences.tsv, run.tsv, and contributions.bedgraph when there are coordinates; each complete or not at all. Of several tasks each has a
+ * folder of its own within. Finished sequences are kept in explain.work while it runs; it stays when the run ends early. *out is to be
+ * freed also when it failed. */
 int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, const char *folder, struct sn_explained *out);
+
+/* An array of such a folder, row by row: memory for one row only. */
+struct sn_npz_rows;
+int sn_npz_rows_open(const char *path, struct sn_npz_rows **out);
+void sn_npz_rows_shape(const struct sn_npz_rows *z, int64_t *n, int64_t *channels, int64_t *length);
+/* Row i as (length, channels). */
+int sn_npz_row(struct sn_npz_rows *z, int64_t i, float *out);
+void sn_npz_rows_close(struct sn_npz_rows *z);
 
 /* The first convolution as counts: every window of the input (both strands when the model combines them) that activates a filter above half
  * of its maximum over all windows is a site of that filter. */

@@ -1,5 +1,7 @@
 /* Plans, sessions and scratch memory for sequences of a given length within the memory that a worker may use. */
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/mem.h"
@@ -7,7 +9,9 @@
 
 #define CHUNK_PAIRS 32 /* pairs of a chunk, memory permitting: enough to fill the kernels' tiles */
 
-static void free_worker(struct sn_explain_worker *w, int n_models) {
+static void free_worker(struct sn_explainer *e, struct sn_explain_worker *w) {
+    int n_models = e->n_models;
+    sn_mutants_free(e, w->mutants);
     for (int i = 0; w->sessions && i < n_models; i++) sn_session_free(w->sessions[i]);
     free(w->sessions);
     free(w->codes);
@@ -22,11 +26,15 @@ static void free_worker(struct sn_explain_worker *w, int n_models) {
     free(w->zr);
     free(w->hyp);
     free(w->act);
+    free(w->part);
+    free(w->values);
+    free(w->weights);
     *w = (struct sn_explain_worker){0};
 }
 
 void sn_explain_unplan(struct sn_explainer *e) {
-    for (int i = 0; e->workers && i < e->n_workers; i++) free_worker(&e->workers[i], e->n_models);
+    for (int i = 0; e->workers && i < e->n_workers; i++) free_worker(e, &e->workers[i]);
+    if (e->cones) sn_mutants_unplan(e);
     for (int i = 0; e->plans && i < e->n_models; i++) {
         sn_plan_free(e->plans[i]);
         e->plans[i] = NULL;
@@ -36,17 +44,22 @@ void sn_explain_unplan(struct sn_explainer *e) {
 
 /* ---- size of a chunk ---- */
 
-static int strands(const struct sn_explainer *e) {
+int sn_explain_most_strands(const struct sn_explainer *e) {
     for (int i = 0; i < e->n_models; i++)
         if (sn_explain_strands(e->models[i])) return 2;
     return 1;
 }
 
+/* A path is followed for one sequence at a time; its points are rows and, each with itself, pairs. */
 static void set_chunk(struct sn_explainer *e, int x, int refs) {
+    int strands = sn_explain_most_strands(e);
     e->max_x = x;
     e->max_refs = refs;
-    e->max_pairs = strands(e) * x * refs;
-    e->max_rows = strands(e) * (x + (sn_explain_shared(e) ? refs : x * refs));
+    e->max_pairs = strands * x * refs;
+    if (e->method == SN_METHOD_PATH || sn_explain_self(e))
+        e->max_rows = e->max_pairs;
+    else
+        e->max_rows = strands * (x + (sn_explain_shared(e) ? refs : x * refs));
 }
 
 static int make_plan(struct sn_explainer *e, int model, int64_t max_len) {
@@ -54,6 +67,8 @@ static int make_plan(struct sn_explainer *e, int model, int64_t max_len) {
     const struct sn_arch *a = e->models[model]->arch;
     sn_arch_plan_options(a, SN_ATTRIBUTE, max_len, e->max_rows, &o);
     o.max_pairs = e->max_pairs;
+    o.rule = e->rule;
+    o.values = e->method == SN_METHOD_PATH;
     int rc = sn_plan_create(a->graph, e->rt.backend, &o, &e->plans[model]);
     return rc < 0 ? sn_error_prefix(rc, "%s", sn_explain_label(e->models[model])) : 0;
 }
@@ -66,12 +81,15 @@ static size_t worker_bytes(const struct sn_explainer *e, int64_t max_len) {
         sn_plan_memory(e->plans[i], &m);
         bytes += m.activations + m.workspace_per_worker + m.batch_io;
     }
-    return bytes + (size_t)e->max_pairs * row * sizeof(sn_real) + (size_t)e->max_x * row * sizeof(double);
+    return bytes + (size_t)(e->kept_models * e->max_pairs) * row * sizeof(sn_real) +
+           (size_t)e->n_tasks * (size_t)e->max_x * row * sizeof(double);
 }
 
 /* Halves the chunk until it fits. One pair at a time is always allowed. */
 static int make_plans(struct sn_explainer *e, int64_t max_len) {
-    int refs = e->n_refs < CHUNK_PAIRS ? e->n_refs : CHUNK_PAIRS, x = CHUNK_PAIRS / refs;
+    bool path = e->method == SN_METHOD_PATH;
+    int refs = path || e->n_refs > CHUNK_PAIRS ? CHUNK_PAIRS : e->n_refs, x = CHUNK_PAIRS / refs;
+    e->kept_models = path ? e->n_models : 1;
     for (;;) {
         set_chunk(e, x, refs);
         for (int i = 0; i < e->n_models; i++) SN_TRY(make_plan(e, i, max_len));
@@ -89,41 +107,65 @@ static int make_plans(struct sn_explainer *e, int64_t max_len) {
 
 /* ---- workers ---- */
 
+static bool give(void *field, size_t n, size_t size) {
+    void *v = sn_calloc(n, size);
+    memcpy(field, &v, sizeof v);
+    return v != NULL;
+}
+
 static int make_scratch(struct sn_explainer *e, struct sn_explain_worker *w) {
     size_t rows = (size_t)e->max_rows, pairs = (size_t)e->max_pairs, x = (size_t)e->max_x, len = (size_t)e->max_len,
-           width = (size_t)e->width;
-    size_t row = len * (size_t)e->channels;
-    w->sessions = sn_calloc((size_t)e->n_models, sizeof *w->sessions);
-    w->codes = sn_calloc(rows, len);
-    w->len = sn_calloc(rows, sizeof *w->len);
-    w->logits = sn_calloc(rows, width * sizeof *w->logits);
-    w->strand_logits = sn_calloc(rows, width * sizeof *w->strand_logits);
-    w->row_x = sn_calloc(pairs, sizeof *w->row_x);
-    w->row_ref = sn_calloc(pairs, sizeof *w->row_ref);
-    w->seeds = sn_calloc(pairs, width * sizeof *w->seeds);
-    w->mult = sn_calloc(pairs, row * sizeof *w->mult);
-    w->zx = sn_calloc(x, width * sizeof *w->zx);
-    w->zr = sn_calloc(x * (size_t)e->n_refs, width * sizeof *w->zr);
-    w->hyp = sn_calloc(x, row * sizeof *w->hyp);
-    w->act = sn_calloc(x, len * sizeof *w->act);
-    bool ok = w->sessions && w->codes && w->len && w->logits && w->strand_logits && w->row_x && w->row_ref && w->seeds && w->mult &&
-              w->zx && w->zr && w->hyp && w->act;
-    if (!ok) free_worker(w, e->n_models);
+           width = (size_t)e->width, kept = (size_t)e->kept_models, tasks = (size_t)e->n_tasks, row = len * (size_t)e->channels;
+    bool path = e->method == SN_METHOD_PATH;
+    size_t ends = path ? (size_t)e->max_refs : x * (size_t)e->n_refs;
+    bool ok = give(&w->sessions, (size_t)e->n_models, sizeof *w->sessions) && give(&w->codes, rows + 1, len) &&
+              give(&w->len, rows, sizeof *w->len) && give(&w->logits, rows, width * sizeof *w->logits) &&
+              give(&w->strand_logits, kept * rows, width * sizeof *w->strand_logits) && give(&w->row_x, pairs, sizeof *w->row_x) &&
+              give(&w->row_ref, pairs, sizeof *w->row_ref) && give(&w->seeds, pairs, width * sizeof *w->seeds) &&
+              give(&w->mult, kept * pairs, row * sizeof *w->mult) && give(&w->zx, x, width * sizeof *w->zx) &&
+              give(&w->zr, ends, width * sizeof *w->zr) && give(&w->hyp, tasks * x, row * sizeof *w->hyp) &&
+              give(&w->act, tasks * x, len * sizeof *w->act) && give(&w->weights, width, sizeof *w->weights) &&
+              give(&w->values, path ? rows : 0, row * sizeof *w->values) && give(&w->part, path ? tasks : 0, row * sizeof *w->part);
+    if (!ok) free_worker(e, w);
     return ok ? 0 : SEQNET_ENOMEM;
+}
+
+int sn_explain_scratch(struct sn_explainer *e, struct sn_explain_worker *w) {
+    return w->sessions ? 0 : make_scratch(e, w);
 }
 
 int sn_explain_session(struct sn_explainer *e, int worker, int model, struct sn_session **out) {
     struct sn_explain_worker *w = &e->workers[worker];
-    if (!w->sessions) SN_TRY(make_scratch(e, w));
+    SN_TRY(sn_explain_scratch(e, w));
     if (!w->sessions[model]) SN_TRY(sn_session_create(e->plans[model], NULL, &w->sessions[model]));
     *out = w->sessions[model];
+    return 0;
+}
+
+int sn_explain_logits(const struct sn_explainer *e, struct sn_explain_worker *w, int model, struct sn_session *s, int rows, double *out) {
+    const struct sn_model *m = e->models[model];
+    const struct sn_graph *g = m->arch->graph;
+    for (int h = 0, at = 0; h < g->n_heads; h++) {
+        int width = (int)g->nodes[g->heads[h].logits].out.ch;
+        SN_TRY(sn_session_output(s, h, true, w->logits));
+        for (int i = 0; i < rows; i++)
+            for (int k = 0; k < width; k++) {
+                sn_real z = w->logits[(int64_t)i * width + k];
+                out[(int64_t)i * e->width + at + k] = sn_target_units(e, m, at + k, z);
+                if (isfinite((double)z)) continue;
+                const char *layer = sn_session_nonfinite(s);
+                return sn_error(SEQNET_ENUM, "%s: an output is not a finite number%s%s", sn_explain_label(m),
+                                layer ? "; first in layer " : "", layer ? layer : "");
+            }
+        at += width;
+    }
     return 0;
 }
 
 int sn_explain_plan(struct sn_explainer *e, int64_t max_len) {
     if (max_len <= e->max_len) return 0;
     sn_explain_unplan(e);
-    int rc = make_plans(e, max_len);
+    int rc = e->method == SN_METHOD_ISM ? sn_mutants_plan(e, max_len) : make_plans(e, max_len);
     for (int i = 0; rc == 0 && i < e->n_models; i++) rc = sn_plan_set_params(e->plans[i], e->models[i]->params);
     if (rc < 0) {
         sn_explain_unplan(e);

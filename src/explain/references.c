@@ -112,6 +112,7 @@ int sn_references_row(const struct sn_explainer *e, const struct sn_explain_row 
     case SN_REF_DINUCLEOTIDE:
         return sn_dinucleotide_shuffle(codes, row->len, e->seed, (uint64_t)index, (uint64_t)r, to);
     case SN_REF_ZERO:
+    case SN_REF_NONE:
         return 0;
     case SN_REF_UNIFORM:
         for (int64_t i = 0; i < row->len; i++) to[i] = codes[i] == SN_CODE_OUTSIDE ? SN_CODE_OUTSIDE : e->mean_code;

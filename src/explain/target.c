@@ -5,19 +5,17 @@
 #define SN_FMA(a, b, c) ((a) * (b) + (c))
 #include "cpu/tmpl/mathfn.h"
 
-static enum sn_loss_kind loss_of(const struct sn_explainer *e) {
-    return sn_explain_head(e)->loss;
+static enum sn_loss_kind loss_of(const struct sn_explainer *e, const struct sn_explain_task *t) {
+    return e->loss[t->first];
 }
 
-static bool standardised(const struct sn_explainer *e, const struct sn_model *m) {
-    return loss_of(e) == SN_LOSS_MSE && m->target_mean && m->target_sd;
+static bool standardised(const struct sn_explainer *e, const struct sn_model *m, int output) {
+    return e->loss[output] == SN_LOSS_MSE && m->target_mean && m->target_sd;
 }
 
-void sn_target_units(const struct sn_explainer *e, const struct sn_model *m, const sn_real *logits, double *out) {
-    for (int t = 0; t < e->width; t++) {
-        out[t] = (double)logits[t];
-        if (standardised(e, m)) out[t] = (double)m->target_mean[e->first_task + t] + (double)m->target_sd[e->first_task + t] * out[t];
-    }
+double sn_target_units(const struct sn_explainer *e, const struct sn_model *m, int output, sn_real logit) {
+    if (!standardised(e, m, output)) return (double)logit;
+    return (double)m->target_mean[output] + (double)m->target_sd[output] * (double)logit;
 }
 
 void sn_target_add(const struct sn_explainer *e, const struct sn_model *m, const double *fwd, const double *rev, double *z) {
@@ -43,14 +41,15 @@ static double class_probability(const double *z, int n, int task) {
     return (double)sn_m_exp((sn_real)(z[task] - top)) / sum;
 }
 
-double sn_target_value(const struct sn_explainer *e, const double *z) {
-    enum sn_loss_kind loss = loss_of(e);
-    if (loss == SN_LOSS_CCE && e->probability) return class_probability(z, e->width, e->task);
-    if (loss == SN_LOSS_BCE && e->probability) return (double)sn_m_sigmoid((sn_real)z[e->task]);
-    if (loss != SN_LOSS_CCE) return z[e->task];
+double sn_target_value(const struct sn_explainer *e, const struct sn_explain_task *t, const double *z) {
+    enum sn_loss_kind loss = loss_of(e, t);
+    z += t->first;
+    if (loss == SN_LOSS_CCE && e->probability) return class_probability(z, t->width, t->task);
+    if (loss == SN_LOSS_BCE && e->probability) return (double)sn_m_sigmoid((sn_real)z[t->task]);
+    if (loss != SN_LOSS_CCE) return z[t->task];
     double sum = 0;
-    for (int t = 0; t < e->width; t++) sum += z[t];
-    return z[e->task] - sum / e->width;
+    for (int k = 0; k < t->width; k++) sum += z[k];
+    return z[t->task] - sum / t->width;
 }
 
 /* ---- weights ---- */
@@ -68,14 +67,16 @@ static void class_weights(const double *z, const double *z0, int n, int task, do
     for (int t = 0; t < n; t++) u[t] = ((t == task ? q : 0) + of_sum) * (double)sn_m_rho_exp((sn_real)(z[t] - top), (sn_real)(z0[t] - top));
 }
 
-void sn_target_weights(const struct sn_explainer *e, const double *z, const double *z0, double *u) {
-    enum sn_loss_kind loss = loss_of(e);
+void sn_target_weights(const struct sn_explainer *e, const struct sn_explain_task *t, const double *z, const double *z0, double *u) {
+    enum sn_loss_kind loss = loss_of(e, t);
+    z += t->first;
+    z0 += t->first;
     if (loss == SN_LOSS_CCE && e->probability) {
-        class_weights(z, z0, e->width, e->task, u);
+        class_weights(z, z0, t->width, t->task, u);
         return;
     }
-    for (int t = 0; t < e->width; t++) u[t] = (t == e->task) - (loss == SN_LOSS_CCE ? 1.0 / e->width : 0);
-    if (loss == SN_LOSS_BCE && e->probability) u[e->task] = (double)sn_m_rho_sigmoid((sn_real)z[e->task], (sn_real)z0[e->task]);
+    for (int k = 0; k < t->width; k++) u[k] = (k == t->task) - (loss == SN_LOSS_CCE ? 1.0 / t->width : 0);
+    if (loss == SN_LOSS_BCE && e->probability) u[t->task] = (double)sn_m_rho_sigmoid((sn_real)z[t->task], (sn_real)z0[t->task]);
 }
 
 /* The larger of two strands is a maximum over two: all goes to the winner, by the ratio of the maximum's difference to its own. */
@@ -87,13 +88,14 @@ static void max_seeds(double u, double x0, double x1, double r0, double r1, doub
     seed[!winner] = 0;
 }
 
-void sn_target_seeds(const struct sn_explainer *e, const struct sn_model *m, const double *u, const double *const x[2],
-                     const double *const r[2], sn_real *fwd, sn_real *rev) {
-    for (int t = 0; t < e->width; t++) {
-        double w = u[t] * (standardised(e, m) ? (double)m->target_sd[e->first_task + t] : 1), seed[2] = {w, 0};
+void sn_target_seeds(const struct sn_explainer *e, const struct sn_explain_task *t, const struct sn_model *m, const double *u,
+                     const double *const x[2], const double *const r[2], sn_real *fwd, sn_real *rev) {
+    for (int k = 0; k < t->width; k++) {
+        int at = t->first + k;
+        double w = u[k] * (standardised(e, m, at) ? (double)m->target_sd[at] : 1), seed[2] = {w, 0};
         if (m->arch->strand == SN_STRAND_AVERAGE) seed[0] = seed[1] = w / 2;
-        if (m->arch->strand == SN_STRAND_MAX) max_seeds(w, x[0][t], x[1][t], r[0][t], r[1][t], seed);
-        fwd[t] = (sn_real)seed[0];
-        if (rev) rev[t] = (sn_real)seed[1];
+        if (m->arch->strand == SN_STRAND_MAX) max_seeds(w, x[0][at], x[1][at], r[0][at], r[1][at], seed);
+        fwd[k] = (sn_real)seed[0];
+        if (rev) rev[k] = (sn_real)seed[1];
     }
 }

@@ -37,9 +37,8 @@ static size_t list_items(const struct sn_dataset *d, struct item *items) {
 }
 
 /* Adds one interval to the sums over [origin, ...). Bases of the reverse strand run from the interval's end. */
-static void add_item(const struct sn_dataset *d, const float *c, const struct item *it, int64_t origin, double *sum, int32_t *depth) {
+static void add_item(const struct sn_dataset *d, const float *v, const struct item *it, int64_t origin, double *sum, int32_t *depth) {
     const struct sn_interval *at = &d->at[it->i];
-    const float *v = c + d->offset[it->i];
     for (int64_t g = it->start; g < it->end; g++) {
         int64_t p = at->strand < 0 ? at->end - 1 - g : g - at->start;
         sum[g - origin] += (double)v[p];
@@ -56,11 +55,12 @@ static int write_run(const struct item *first, const double *sum, const int32_t 
     return 0;
 }
 
-int sn_track_write(const struct sn_dataset *d, const float *c, struct sn_outfile *f) {
+int sn_track_write(const struct sn_dataset *d, sn_track_fetch fetch, void *self, struct sn_outfile *f) {
     struct item *items = sn_calloc((size_t)d->n, sizeof *items);
     void *sum = NULL, *depth = NULL;
     size_t cap_sum = 0, cap_depth = 0;
-    int rc = items ? 0 : SEQNET_ENOMEM;
+    float *c = sn_calloc((size_t)sn_dataset_longest(d), sizeof *c);
+    int rc = items && c ? 0 : SEQNET_ENOMEM;
     size_t n = rc == 0 ? list_items(d, items) : 0;
     for (size_t a = 0, b; rc == 0 && a < n; a = b) {
         int64_t end = items[a].end;
@@ -71,11 +71,15 @@ int sn_track_write(const struct sn_dataset *d, const float *c, struct sn_outfile
         SN_GO(sn_grow(&depth, &cap_depth, bases, sizeof(int32_t)));
         memset(sum, 0, bases * sizeof(double));
         memset(depth, 0, bases * sizeof(int32_t));
-        for (size_t k = a; k < b; k++) add_item(d, c, &items[k], items[a].start, sum, depth);
+        for (size_t k = a; k < b; k++) {
+            SN_GO(fetch(self, items[k].i, c));
+            add_item(d, c, &items[k], items[a].start, sum, depth);
+        }
         SN_GO(write_run(&items[a], sum, depth, (int64_t)bases, f));
     }
 done:
     free(items);
+    free(c);
     free(sum);
     free(depth);
     return rc;

@@ -34,7 +34,20 @@ static struct sn_t3 view(const struct sn_exec *x, int buffer, int node, int r0, 
     int64_t row;
     t.p = (sn_real *)address(x, buffer, r0, &row);
     t.row = row / (int64_t)sizeof(sn_real);
+    if (b->parts) t.ld *= 2, t.ch *= 2;
     return t;
+}
+
+struct sn_t3 sn_x_split_in(const struct sn_exec *x, const struct sn_node *nd, int i, int p0) {
+    return view(x, x->plan->place[nd->inputs[i]].split, nd->inputs[i], p0, true);
+}
+
+struct sn_t3 sn_x_split_out(const struct sn_exec *x, const struct sn_node *nd, int p0) {
+    return view(x, x->plan->place[nd->id].split, nd->id, p0, true);
+}
+
+struct sn_t3 sn_x_diff(const struct sn_exec *x, const struct sn_node *nd, int p0) {
+    return view(x, x->plan->place[nd->id].diff, nd->inputs[0], p0, true);
 }
 
 struct sn_t3 sn_x_in(const struct sn_exec *x, const struct sn_node *nd, int i, int r0) {

@@ -16,6 +16,17 @@ static int new_buffer(struct sn_plan *p, size_t row_bytes, bool pairs, int *out)
     return 0;
 }
 
+static size_t parts_bytes(const struct sn_shape *s) {
+    return (size_t)(2 * sn_elements(s)) * sizeof(sn_real);
+}
+
+/* For pairs, of two parts. */
+static int new_parts(struct sn_plan *p, const struct sn_shape *s, int *out) {
+    SN_TRY(new_buffer(p, parts_bytes(s), true, out));
+    p->buffers[*out].parts = true;
+    return 0;
+}
+
 static size_t shape_bytes(const struct sn_shape *s) {
     return (size_t)sn_elements(s) * sizeof(sn_real);
 }
@@ -53,7 +64,7 @@ static bool in_heads(const struct sn_plan *p, int value) {
 }
 
 static bool may_overwrite_input(const struct sn_plan *p, const struct sn_node *nd) {
-    if (!(nd->op->flags & SN_OP_INPLACE) || p->place[nd->id].keep.inputs) return false;
+    if (!(nd->op->flags & SN_OP_INPLACE) || p->place[nd->id].keep.inputs || p->o.keep_all) return false;
     int root = nd->inputs[0];
     while (p->place[root].alias) root = p->graph->nodes[root].inputs[0];
     return root > 0 && !p->place[root].keep.output && memory_readers(p, root) == 1 && !in_heads(p, p->place[root].value);
@@ -75,7 +86,21 @@ static int place_values(struct sn_plan *p) {
     return 0;
 }
 
-/* The buffers that hold parts of the gradient of node's output: what its readers write, and the heads' own. */
+static int place_splits(struct sn_plan *p) {
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const struct sn_node *nd = &p->graph->nodes[i];
+        struct sn_place *pl = &p->place[i];
+        if (!nd->parts) continue;
+        if (sn_rule_shares_parts(p, nd))
+            pl->split = p->place[nd->inputs[0]].split;
+        else
+            SN_TRY(new_parts(p, &nd->out, &pl->split));
+        if (nd->op->flags & SN_OP_SIGNED) SN_TRY(new_parts(p, &nd->in[0], &pl->diff));
+    }
+    return 0;
+}
+
+/* The buffers that hold shares of the gradient of node's output: what its readers write, and the heads' own. */
 static int gradient_edges(const struct sn_plan *p, int node, int edge[SN_MAX_EDGES]) {
     int n = 0;
     for (int i = node + 1; i < p->graph->n_nodes; i++)
@@ -106,7 +131,16 @@ static int place_output_gradient(struct sn_plan *p, int node) {
         return sn_error(SEQNET_EARCH, "layer %s is read by more than %d layers", p->graph->nodes[node].name, SN_MAX_EDGES - 1);
     memcpy(sum->edge, edge, (size_t)n * sizeof *edge);
     sum->n_edges = n;
+    if (p->graph->nodes[node].parts) return new_parts(p, &p->graph->nodes[node].out, &pl->grad_out);
     return new_buffer(p, shape_bytes(&p->graph->nodes[node].out), p->o.mode == SN_ATTRIBUTE, &pl->grad_out);
+}
+
+/* Where parts begin, multipliers in parts become one. */
+static int place_collapse(struct sn_plan *p, int node) {
+    struct sn_place *pl = &p->place[node];
+    if (!sn_rule_begins_parts(&p->graph->nodes[node])) return 0;
+    pl->collapse = pl->grad_out;
+    return new_buffer(p, shape_bytes(&p->graph->nodes[node].out), true, &pl->grad_out);
 }
 
 /* A value that the reverse pass reads for nd alone: its gradient may take its place. */
@@ -124,12 +158,16 @@ static bool may_overwrite_value(const struct sn_plan *p, const struct sn_node *n
 
 static int place_input_gradient(struct sn_plan *p, const struct sn_node *nd, int k) {
     struct sn_place *pl = &p->place[nd->id];
-    const bool shared = p->buffers[pl->grad_out].shared, inplace = nd->op->flags & SN_OP_INPLACE;
+    const bool shared = p->buffers[pl->grad_out].shared, parts = sn_rule_wants_parts(nd);
+    const bool inplace = (nd->op->flags & SN_OP_INPLACE) && parts == p->buffers[pl->grad_out].parts;
+    const bool alias = pl->alias && (p->o.mode != SN_ATTRIBUTE || sn_rule_shares_parts(p, nd));
     if (nd->op->flags & SN_OP_SPREADS) p->buffers[pl->grad_out].shared = true;
-    if (pl->alias || (inplace && !shared) || (nd->op->flags & SN_OP_SPREADS))
+    if (alias || (inplace && !shared) || (nd->op->flags & SN_OP_SPREADS))
         pl->grad_in[k] = pl->grad_out;
     else if (inplace && pl->keep.output && may_overwrite_value(p, nd))
         pl->grad_in[k] = pl->value;
+    else if (parts)
+        return new_parts(p, &nd->in[k], &pl->grad_in[k]);
     else
         return new_buffer(p, shape_bytes(&nd->in[k]), p->o.mode == SN_ATTRIBUTE, &pl->grad_in[k]);
     return 0;
@@ -151,6 +189,7 @@ static int place_gradients(struct sn_plan *p) {
         bool inner = chain >= 0 && p->chains[chain].node[p->chains[chain].n - 1] != i;
         if (!pl->active || inner) continue;
         SN_TRY(place_output_gradient(p, i));
+        SN_TRY(place_collapse(p, i));
         for (int k = 0; k < nd->n_inputs && chain < 0; k++)
             if (p->place[nd->inputs[k]].active) SN_TRY(place_input_gradient(p, nd, k));
         if (chain >= 0 && p->o.mode == SN_ATTRIBUTE) SN_TRY(place_chain_multipliers(p, p->chains[chain].node[0]));
@@ -158,8 +197,30 @@ static int place_gradients(struct sn_plan *p) {
     return 0;
 }
 
+/* Items of Reveal-Cancel; false: none. */
+static bool touch_parts(struct sn_plan *p, const struct sn_item *it, int i) {
+    const struct sn_node *nd = &p->graph->nodes[it->node];
+    const struct sn_place *pl = &p->place[it->node];
+    const bool own_value = it->kind == SN_ITEM_COLLAPSE || (it->kind == SN_ITEM_SPLIT && !it->run);
+    if (it->kind != SN_ITEM_DIFF && it->kind != SN_ITEM_SPLIT && it->kind != SN_ITEM_COLLAPSE) return false;
+    if (own_value) touch_at(p, pl->value, it->stage, i);
+    if (it->kind == SN_ITEM_COLLAPSE) {
+        touch_at(p, pl->collapse, it->stage, i);
+        touch_at(p, pl->grad_out, it->stage, i);
+        return true;
+    }
+    for (int k = 0; k < nd->n_inputs && !own_value; k++) {
+        if (pl->keep.inputs) touch_at(p, p->place[nd->inputs[k]].value, it->stage, i);
+        if (it->kind == SN_ITEM_SPLIT) touch_at(p, p->place[nd->inputs[k]].split, it->stage, i);
+    }
+    touch_at(p, pl->diff, it->stage, i);
+    if (it->kind == SN_ITEM_SPLIT) touch_at(p, pl->split, it->stage, i);
+    return true;
+}
+
 static void touch_item(struct sn_plan *p, int i) {
     const struct sn_item *it = &p->items[i];
+    if (touch_parts(p, it, i)) return;
     int last = it->node, first = it->node;
     if (it->chain >= 0) {
         const struct sn_chain *c = &p->chains[it->chain];
@@ -170,7 +231,7 @@ static void touch_item(struct sn_plan *p, int i) {
     bool forward = it->kind == SN_ITEM_FORWARD;
     if (it->kind == SN_ITEM_SUM) {
         for (int k = 0; k < it->n_edges; k++) touch_at(p, it->edge[k], it->stage, i);
-        touch_at(p, pl->grad_out, it->stage, i);
+        touch_at(p, pl->collapse < 0 ? pl->grad_out : pl->collapse, it->stage, i);
         return;
     }
     for (int k = 0; k < nd->n_inputs && (forward || pl->keep.inputs); k++)
@@ -182,6 +243,7 @@ static void touch_item(struct sn_plan *p, int i) {
     if (forward) return;
     touch_at(p, pl->scratch, it->stage, i);
     touch_at(p, pl->grad_out, it->stage, i);
+    if (nd->rule == SN_ATTR_REVEAL_CANCEL) touch_at(p, p->place[nd->inputs[0]].split, it->stage, i);
     for (int k = 0; k < nd->n_inputs && it->kind != SN_ITEM_WEIGHT; k++) touch_at(p, p->place[first].grad_in[k], it->stage, i);
 }
 
@@ -194,6 +256,8 @@ static void find_lifetimes(struct sn_plan *p) {
         if (p->o.mode != SN_INFER) pin(p, p->head_grad[h], p->n_forward);
     }
     if (p->o.values) pin(p, p->place[0].value, 0);
+    for (size_t b = 0; b < p->n_buffers && p->o.keep_all; b++)
+        if (p->buffers[b].first_stage >= 0) pin(p, (int)b, p->buffers[b].first_stage);
     if (p->o.mode != SN_INFER) pin(p, p->place[0].grad_out, p->n_forward);
     for (size_t b = 0; b < p->n_buffers; b++) {
         struct sn_buffer *bf = &p->buffers[b];
@@ -302,10 +366,11 @@ static void size_nodes(struct sn_plan *p) {
 int sn_plan_layout(struct sn_plan *p) {
     for (int i = 0; i < p->graph->n_nodes; i++) {
         struct sn_place *pl = &p->place[i];
-        pl->value = pl->cache = pl->scratch = pl->grad_out = -1;
+        pl->value = pl->cache = pl->scratch = pl->grad_out = pl->split = pl->diff = pl->collapse = -1;
         for (int k = 0; k < SN_MAX_INPUTS; k++) pl->grad_in[k] = -1;
     }
     SN_TRY(place_values(p));
+    SN_TRY(place_splits(p));
     if (p->o.mode != SN_INFER) SN_TRY(place_gradients(p));
     find_lifetimes(p);
     struct slot *s = sn_calloc(p->n_buffers + 1, sizeof *s);

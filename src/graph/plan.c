@@ -162,7 +162,7 @@ void sn_plan_memory(const struct sn_plan *p, struct sn_plan_memory *m) {
 }
 
 static const char *const split_names[] = {"weights", "sample", "output", "reduce", "once"};
-static const char *const kind_names[] = {"forward", "backward", "attribute", "gradient", "sum"};
+static const char *const kind_names[] = {"forward", "backward", "attribute", "gradient", "sum", "difference", "split", "collapse"};
 
 int sn_plan_describe(const struct sn_plan *p, struct sn_str *s) {
     for (size_t i = 0; i < p->n_stages; i++) {

@@ -22,6 +22,9 @@ struct sn_backend {
 int sn_backend_cpu(int isa, const char *provider, struct sn_backend *out);
 void sn_backend_close(struct sn_backend *b);
 
+/* How DeepLIFT passes scalar functions: Rescale, Reveal-Cancel, or (genomics) Reveal-Cancel after a dense layer and Rescale elsewhere. */
+enum sn_rule { SN_RULE_RESCALE, SN_RULE_REVEAL_CANCEL, SN_RULE_GENOMICS };
+
 struct sn_plan_options {
     enum sn_mode mode;
     int64_t max_len;     /* longest input row */
@@ -31,8 +34,10 @@ struct sn_plan_options {
     bool var;            /* rows may be shorter than max_len */
     bool values;         /* encode is fed with floats, convolutions run dense */
     bool through_output; /* attribute: seeds are on the heads' outputs, not their logits (target probability) */
+    enum sn_rule rule;   /* attribute */
     bool borrow;         /* train: where tensors are ordinary memory, steps change the parameters where the caller has them */
     bool fuse;           /* SEQNET_FUSE=0 turns fusions off whatever this says */
+    bool keep_all;       /* infer: every layer's value stays for sn_session_value; turns fusions off */
     const uint8_t *sym;  /* (256) of the alphabet, see struct sn_codes */
     const sn_real *lut;  /* (256, channels) expansion of codes */
     uint64_t seed;       /* dropout */
@@ -86,7 +91,8 @@ void sn_session_free(struct sn_session *s);
 int sn_session_forward(struct sn_session *s, const struct sn_batch *b, int64_t step);
 /* Copies a head's logits (logits true) or output to out (n, T), row-major. Per-position outputs are not offered: heads are vectors. */
 int sn_session_output(struct sn_session *s, int head, bool logits, sn_real *out);
-/* Any node's value, for tests and motifs: (n, len, ch) with planned length; only when kept (train/attribute) or requested as head. */
+/* Any node's value, for tests and motifs: (n, len, ch) with planned length; only when kept (train/attribute, option keep_all) or requested
+ * as head. */
 int sn_session_value(struct sn_session *s, int node, sn_real *out);
 
 /* Loss of a head against targets (n,T) (NaN missing), adds to *loss the sum over leaves' tree; writes the logits' gradient when grad.

@@ -10,6 +10,7 @@
 struct sn_buffer {
     size_t row_bytes;
     bool pairs;  /* rows are pairs */
+    bool parts;  /* twice the channels of its node: the positive part's and the negative part's */
     bool pinned; /* read from outside: never local, alive from its first touch to the end */
     bool local;
     bool shared;                                        /* gradient of several nodes' outputs: not overwritten in place */
@@ -28,18 +29,32 @@ struct sn_place { /* per node; buffers are indices or -1 */
     bool active;  /* takes part in the reverse sweep */
     bool alias;   /* shares its input's memory */
     int chain;    /* index or -1 */
+    int linear;   /* attribute mode: SN_AFTER_*, what linear layers lie before its output, through everything that only scales and moves */
     int value, cache, scratch, grad_out, grad_in[SN_MAX_INPUTS];
+    int split, diff; /* parts of the output's difference; of a SIGNED op's input's */
+    int collapse;    /* multipliers in parts that become grad_out */
     struct sn_keep keep;
     struct sn_sizes sizes;
     size_t prepared, partial; /* offsets */
 };
 
-enum sn_item_kind { SN_ITEM_FORWARD, SN_ITEM_BACKWARD, SN_ITEM_ATTRIBUTE, SN_ITEM_WEIGHT, SN_ITEM_SUM };
+enum { SN_AFTER_DENSE = 1, SN_AFTER_CONV = 2 };
+
+enum sn_item_kind {
+    SN_ITEM_FORWARD,
+    SN_ITEM_BACKWARD,
+    SN_ITEM_ATTRIBUTE,
+    SN_ITEM_WEIGHT,
+    SN_ITEM_SUM,
+    SN_ITEM_DIFF,    /* parts of the difference of a SIGNED op's input */
+    SN_ITEM_SPLIT,   /* parts of the output's difference; run NULL: where they begin, from the value */
+    SN_ITEM_COLLAPSE /* multipliers of two parts become one */
+};
 struct sn_item {
     enum sn_item_kind kind;
     int node, chain; /* chain -1 = the op's own pass */
     enum sn_split split;
-    sn_pass_fn run;                  /* NULL for chains, WEIGHT and SUM */
+    sn_pass_fn run;                  /* NULL for chains and what the graph does itself */
     int weight;                      /* WEIGHT */
     int64_t outputs;                 /* channels that a pass writes */
     int64_t block;                   /* by OUTPUT: so many of them per tile; WEIGHT: weight rows */
@@ -115,6 +130,11 @@ struct sn_exec {
     int base_row; /* of the tile: row 0 of local buffers */
 };
 
+int sn_plan_rules(struct sn_plan *p); /* rules.c: attribute mode, sets rule and parts of every node; after visible nodes are known */
+bool sn_rule_wants_parts(const struct sn_node *nd);  /* its inputs' differences in parts; it writes their multipliers so */
+bool sn_rule_begins_parts(const struct sn_node *nd); /* it has parts, and they are max(d, 0) and min(d, 0) of its value */
+/* Its parts and multipliers lie in its input's memory, which means the same. */
+bool sn_rule_shares_parts(const struct sn_plan *p, const struct sn_node *nd);
 int sn_plan_schedule(struct sn_plan *p); /* schedule.c: visible nodes, chains, items, stages */
 int sn_plan_layout(struct sn_plan *p);   /* layout.c: buffers, lifetimes, offsets, sizes */
 void sn_leaf_rows(int n, int leaves, int leaf, int *r0, int *r1);

@@ -25,22 +25,46 @@ static int workers_for(const struct sn_session *s, double work) {
     return most < s->workers ? (int)most : s->workers;
 }
 
-/* Fan-out: the readers' gradients of one node are added in the order of the readers. */
-static int run_sum(struct sn_exec *x, const struct sn_item *it, const struct sn_tile *t) {
+/* Fan-out: the readers' gradients of one node are added in the order of the readers. Of two parts, the second when `minus`. */
+static void run_sum(struct sn_exec *x, const struct sn_item *it, const struct sn_tile *t, bool minus) {
     const struct sn_node *nd = node_of(x->plan, it);
-    struct sn_t3 y = sn_x_grad_out(x, nd, t->r0);
+    const struct sn_place *pl = &x->plan->place[nd->id];
+    const struct sn_parts to = sn_parts_of(sn_x_buffer(x, pl->collapse < 0 ? pl->grad_out : pl->collapse, nd, t->r0), nd->out.ch);
     for (int from = 0; from < it->n_edges;) {
-        struct sn_add a = {.n = t->r1 - t->r0, .y = y};
-        if (from > 0) a.x[a.count++] = y;
-        while (a.count < 8 && from < it->n_edges) a.x[a.count++] = sn_x_buffer(x, it->edge[from++], nd, t->r0);
+        struct sn_add a = {.n = t->r1 - t->r0, .y = minus ? to.minus : to.plus};
+        if (from > 0) a.x[a.count++] = a.y;
+        while (a.count < 8 && from < it->n_edges) {
+            const struct sn_parts edge = sn_parts_of(sn_x_buffer(x, it->edge[from++], nd, t->r0), nd->out.ch);
+            a.x[a.count++] = minus ? edge.minus : edge.plus;
+        }
         sn_x_kernels(x)->add(&a);
     }
-    return 0;
+}
+
+/* What the graph does itself. */
+static void run_own(struct sn_exec *x, const struct sn_item *it, const struct sn_tile *t) {
+    const struct sn_node *nd = node_of(x->plan, it);
+    const struct sn_pair_value out = {.pairs = sn_x_pairs(x, t->r0, t->r1), .x = sn_x_out(x, nd, 0)};
+    if (it->kind == SN_ITEM_SUM) {
+        run_sum(x, it, t, false);
+        if (nd->parts) run_sum(x, it, t, true);
+    } else if (it->kind == SN_ITEM_DIFF) {
+        sn_x_kernels(x)->pair_parts(
+            &(struct sn_pair_parts){sn_pair_input(x, nd, t->r0, t->r1), sn_parts_of(sn_x_diff(x, nd, t->r0), nd->in[0].ch)});
+    } else if (it->kind == SN_ITEM_SPLIT) {
+        sn_x_kernels(x)->pair_parts(&(struct sn_pair_parts){out, sn_parts_of(sn_x_split_out(x, nd, t->r0), nd->out.ch)});
+    } else {
+        const struct sn_t3 m = sn_x_buffer(x, x->plan->place[nd->id].collapse, nd, t->r0);
+        sn_x_kernels(x)->pair_select(&(struct sn_pair_select){out, sn_parts_of(m, nd->out.ch), sn_x_grad_out(x, nd, t->r0)});
+    }
 }
 
 static int run_item(struct sn_exec *x, const struct sn_item *it, const struct sn_tile *t) {
-    if (it->kind == SN_ITEM_SUM) return run_sum(x, it, t);
-    if (it->chain < 0) return it->run(x, node_of(x->plan, it), t);
+    if (it->run) return it->run(x, node_of(x->plan, it), t);
+    if (it->chain < 0) {
+        run_own(x, it, t);
+        return 0;
+    }
     const struct sn_node *nodes[SN_CHAIN_MAX];
     sn_chain_nodes(x->plan, it->chain, nodes);
     const struct sn_fusion *f = x->plan->chains[it->chain].fusion;

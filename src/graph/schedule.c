@@ -78,6 +78,7 @@ static bool follow_chain(const struct sn_plan *p, const struct sn_fusion *f, int
     for (int i = 0; i < SN_CHAIN_MAX && f->ops[i]; i++) {
         const struct sn_node *nd = &p->graph->nodes[node];
         if (strcmp(nd->op->name, f->ops[i]) != 0 || !p->place[node].visible || p->place[node].chain >= 0) return false;
+        if (nd->rule == SN_ATTR_REVEAL_CANCEL) return false; /* fusions know Rescale */
         nodes[i] = nd;
         c->node[c->n++] = node;
         bool last = i + 1 == SN_CHAIN_MAX || !f->ops[i + 1];
@@ -91,7 +92,7 @@ static int find_chains(struct sn_plan *p) {
     p->chains = sn_calloc((size_t)p->graph->n_nodes, sizeof *p->chains);
     if (!p->chains) return SEQNET_ENOMEM;
     const char *off = getenv("SEQNET_FUSE");
-    if (!p->o.fuse || (off && strcmp(off, "0") == 0)) return 0;
+    if (!p->o.fuse || p->o.keep_all || (off && strcmp(off, "0") == 0)) return 0;
     for (int i = 1; i < p->graph->n_nodes; i++)
         for (const struct sn_fusion *const *f = sn_fusions_cpu; *f; f++) {
             struct sn_chain c;
@@ -141,7 +142,7 @@ static int64_t column_block(const struct sn_plan *p, int64_t sum) {
 /* The item of a SAMPLE pass, or by outputs where the op wants that. */
 static struct sn_item pass_item(const struct sn_plan *p, enum sn_item_kind kind, const struct sn_node *nd, enum sn_split split,
                                 sn_pass_fn run) {
-    bool forward = kind == SN_ITEM_FORWARD;
+    bool forward = kind == SN_ITEM_FORWARD || kind == SN_ITEM_SPLIT;
     struct sn_item it = {.kind = kind, .node = nd->id, .chain = -1, .split = split, .run = run};
     it.outputs = forward ? nd->out.ch : nd->in[0].ch;
     if (split == SN_SPLIT_SAMPLE && nd->op->split_outputs && nd->op->split_outputs(nd))
@@ -213,10 +214,22 @@ static bool input_needs(const struct sn_plan *p, const struct sn_node *nd) {
     return false;
 }
 
-static int attribute_item(struct sn_plan *p, const struct sn_node *nd) {
-    if (nd->op->rule == SN_ATTR_NONE || !nd->op->attribute)
-        return sn_error(SEQNET_ENOTSUP, "layer %s (%s) has no DeepLIFT Rescale rule", nd->name, nd->op->name);
-    return add_item(p, pass_item(p, SN_ITEM_ATTRIBUTE, nd, SN_SPLIT_SAMPLE, nd->op->attribute));
+static int graph_item(struct sn_plan *p, enum sn_item_kind kind, int node) {
+    return add_item(p, (struct sn_item){.kind = kind, .node = node, .chain = -1, .split = SN_SPLIT_SAMPLE});
+}
+
+/* Reveal-Cancel: parts of differences, in forward order. */
+static int split_items(struct sn_plan *p) {
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const struct sn_node *nd = &p->graph->nodes[i];
+        if (!nd->parts || sn_rule_shares_parts(p, nd)) continue;
+        if (nd->op->flags & SN_OP_SIGNED) SN_TRY(graph_item(p, SN_ITEM_DIFF, i));
+        if (sn_rule_begins_parts(nd))
+            SN_TRY(graph_item(p, SN_ITEM_SPLIT, i));
+        else
+            SN_TRY(add_item(p, pass_item(p, SN_ITEM_SPLIT, nd, SN_SPLIT_SAMPLE, nd->op->split)));
+    }
+    return 0;
 }
 
 static int backward_items(struct sn_plan *p, struct pending *q, const struct sn_node *nd) {
@@ -241,14 +254,16 @@ static bool needs_sum(const struct sn_plan *p, int node) {
 
 static int reverse_items(struct sn_plan *p) {
     struct pending q = {0};
-    int rc = 0;
+    int rc = split_items(p);
+    if (rc < 0) return rc;
     for (int i = p->graph->n_nodes - 1; i >= 0; i--) {
         const struct sn_node *nd = &p->graph->nodes[i];
         const struct sn_place *pl = &p->place[i];
         const int chain = sn_reverse_chain(p, i);
         if (!pl->active || (chain >= 0 && !is_chain_last(p, i))) continue;
-        if (needs_sum(p, i)) SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_SUM, .node = i, .chain = -1, .split = SN_SPLIT_SAMPLE}));
-        if (i == 0 || pl->alias) continue;
+        if (needs_sum(p, i)) SN_GO(graph_item(p, SN_ITEM_SUM, i));
+        if (sn_rule_begins_parts(nd)) SN_GO(graph_item(p, SN_ITEM_COLLAPSE, i));
+        if (i == 0 || (pl->alias && (p->o.mode != SN_ATTRIBUTE || sn_rule_shares_parts(p, nd)))) continue;
         if (chain >= 0) {
             if (p->o.mode == SN_ATTRIBUTE)
                 SN_GO(add_item(p, (struct sn_item){.kind = SN_ITEM_ATTRIBUTE, .node = i, .chain = chain, .split = SN_SPLIT_SAMPLE}));
@@ -257,7 +272,7 @@ static int reverse_items(struct sn_plan *p) {
             continue;
         }
         if (p->o.mode == SN_ATTRIBUTE)
-            SN_GO(attribute_item(p, nd));
+            SN_GO(add_item(p, pass_item(p, SN_ITEM_ATTRIBUTE, nd, SN_SPLIT_SAMPLE, nd->op->attribute)));
         else
             SN_GO(backward_items(p, &q, nd));
         SN_GO(add_pending(p, &q, i, -1));
@@ -330,6 +345,7 @@ static void size_tiles(struct sn_plan *p) {
 
 int sn_plan_schedule(struct sn_plan *p) {
     mark_nodes(p);
+    SN_TRY(sn_plan_rules(p));
     SN_TRY(find_chains(p));
     for (int i = 0; i < p->graph->n_nodes; i++) {
         const struct sn_node *nd = &p->graph->nodes[i];
@@ -342,6 +358,7 @@ int sn_plan_schedule(struct sn_plan *p) {
         } else if (chain < 0 && nd->op->keep) {
             nd->op->keep(nd, p->o.mode, &pl->keep);
         }
+        if (sn_rule_begins_parts(nd)) pl->keep.output = true;
     }
     SN_TRY(forward_items(p));
     size_t n_forward_items = p->n_items;

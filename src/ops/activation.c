@@ -25,13 +25,41 @@ static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn
     return 0;
 }
 
+/* Each part times the same quotient, */
+static void rescale(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t, struct sn_t3 m, struct sn_t3 y) {
+    const struct sn_parts from = sn_parts_of(m, nd->out.ch), to = sn_parts_of(y, nd->out.ch);
+    struct sn_unary_attr a = {
+        .kind = kind(nd), .pairs = sn_x_pairs(x, t->r0, t->r1), .x = sn_x_in(x, nd, 0, 0), .my = from.plus, .mx = to.plus};
+    sn_x_kernels(x)->unary_attr(&a);
+    a.my = from.minus, a.mx = to.minus;
+    if (y.ch > nd->out.ch) sn_x_kernels(x)->unary_attr(&a);
+}
+
+/* or each its own. */
+static void cancel(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t, struct sn_t3 m, struct sn_t3 y) {
+    sn_x_kernels(x)->unary_cancel(&(struct sn_unary_cancel){.kind = kind(nd),
+                                                            .pairs = sn_x_pairs(x, t->r0, t->r1),
+                                                            .x = sn_x_in(x, nd, 0, 0),
+                                                            .d = sn_parts_of(sn_x_split_in(x, nd, 0, t->r0), nd->out.ch),
+                                                            .m = sn_parts_of(m, nd->out.ch),
+                                                            .y = sn_parts_of(y, nd->out.ch)});
+}
+
+static void times_quotients(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t, struct sn_t3 m, struct sn_t3 y) {
+    if (nd->rule == SN_ATTR_REVEAL_CANCEL)
+        cancel(x, nd, t, m, y);
+    else
+        rescale(x, nd, t, m, y);
+}
+
 static int attribute(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
-    struct sn_unary_attr a = {.kind = kind(nd),
-                              .pairs = sn_x_pairs(x, t->r0, t->r1),
-                              .x = sn_x_in(x, nd, 0, 0),
-                              .my = sn_x_grad_out(x, nd, t->r0),
-                              .mx = sn_x_grad_in(x, nd, 0, t->r0)};
-    if (a.mx.p) sn_x_kernels(x)->unary_attr(&a);
+    struct sn_t3 mx = sn_x_grad_in(x, nd, 0, t->r0);
+    if (mx.p) times_quotients(x, nd, t, sn_x_grad_out(x, nd, t->r0), mx);
+    return 0;
+}
+
+static int split(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    times_quotients(x, nd, t, sn_x_split_in(x, nd, 0, t->r0), sn_x_split_out(x, nd, t->r0));
     return 0;
 }
 
@@ -48,6 +76,7 @@ static int attribute(struct sn_exec *x, const struct sn_node *nd, const struct s
         .backward = {{SN_SPLIT_SAMPLE, backward}},                                                                                         \
         .rule = SN_ATTR_RESCALE,                                                                                                           \
         .attribute = attribute,                                                                                                            \
+        .split = split,                                                                                                                    \
         .geometry = sn_geo_pointwise,                                                                                                      \
     }
 

@@ -120,9 +120,25 @@ static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const
     return 0;
 }
 
+static void scale_parts(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t, struct sn_t3 from, struct sn_t3 to) {
+    sn_x_kernels(x)->bn_parts(&(struct sn_bn_parts){.n = t->r1 - t->r0,
+                                                    .x = sn_parts_of(from, nd->out.ch),
+                                                    .y = sn_parts_of(to, nd->out.ch),
+                                                    .var = sn_x_weight(x, nd, W_VAR),
+                                                    .gamma = sn_x_weight(x, nd, W_GAMMA),
+                                                    .eps = nd->p[P_EPSILON].f});
+}
+
+static int split(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    scale_parts(x, nd, t, sn_x_split_in(x, nd, 0, t->r0), sn_x_split_out(x, nd, t->r0));
+    return 0;
+}
+
 static int attribute(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
     struct sn_t3 mx = sn_x_grad_in(x, nd, 0, t->r0);
-    if (mx.p)
+    if (mx.p && nd->parts)
+        scale_parts(x, nd, t, sn_x_grad_out(x, nd, t->r0), mx);
+    else if (mx.p)
         sn_x_kernels(x)->bn_scale(&(struct sn_bn_scale){.n = t->r1 - t->r0,
                                                         .dy = sn_x_grad_out(x, nd, t->r0),
                                                         .dx = mx,
@@ -147,5 +163,6 @@ const struct sn_op sn_op_batch_normalization = {
     .weight_grad = weight_grad,
     .rule = SN_ATTR_LINEAR,
     .attribute = attribute,
+    .split = split,
     .geometry = sn_geo_pointwise,
 };

@@ -51,6 +51,34 @@ size_t sn_pack_weight(const struct sn_exec *x, const sn_real *w, int64_t k, int6
     return sn_pack_bytes(kn, p.k, p.n);
 }
 
+struct sn_parts sn_parts_of(struct sn_t3 t, int64_t ch) {
+    struct sn_parts p = {t, t};
+    if (t.ch <= ch) return p;
+    p.plus.ch = p.minus.ch = (int32_t)ch;
+    p.minus.p += ch;
+    return p;
+}
+
+struct sn_pair_value sn_pair_input(const struct sn_exec *x, const struct sn_node *nd, int p0, int p1) {
+    struct sn_pair_value v = {.pairs = sn_x_pairs(x, p0, p1)};
+    if (nd->on_codes)
+        v.in = sn_x_codes(x, 0, 0);
+    else
+        v.x = sn_x_in(x, nd, 0, 0);
+    return v;
+}
+
+size_t sn_parts_scratch_bytes(const struct sn_node *nd) {
+    return (size_t)(2 * sn_elements(&nd->in[0])) * sizeof(sn_real);
+}
+
+struct sn_t3 sn_parts_scratch(const struct sn_exec *x, const struct sn_node *nd, int p0) {
+    int64_t row;
+    int32_t ch = (int32_t)(2 * nd->in[0].ch);
+    sn_real *p = sn_x_scratch(x, nd, p0, &row);
+    return (struct sn_t3){.p = p, .row = row / (int64_t)sizeof *p, .ld = ch, .ch = ch, .len = sn_x_grad_in(x, nd, 0, p0).len};
+}
+
 int64_t sn_window_len(int64_t len, int64_t size, int64_t stride, int padding) {
     if (padding == SN_PAD_SAME) return (len + stride - 1) / stride;
     return len < size ? 0 : (len - size) / stride + 1;

@@ -37,6 +37,14 @@ void sn_rows_outer(const struct sn_exec *x, const struct sn_rows_outer *g);
 size_t sn_pack_weight(const struct sn_exec *x, const sn_real *w, int64_t k, int64_t n, bool transpose, void *dst);
 size_t sn_pack_bytes(const struct sn_kernels *k, int64_t rows, int64_t cols);
 
+/* The parts of t, which has them when it has more than ch channels; else t stands for both. */
+struct sn_parts sn_parts_of(struct sn_t3 t, int64_t ch);
+/* What the pairs [p0, p1) compare at input 0: kept values or codes. */
+struct sn_pair_value sn_pair_input(const struct sn_exec *x, const struct sn_node *nd, int p0, int p1);
+/* The node's scratch as multipliers of input 0 in two parts, pairs from p0 on, and its size. */
+struct sn_t3 sn_parts_scratch(const struct sn_exec *x, const struct sn_node *nd, int p0);
+size_t sn_parts_scratch_bytes(const struct sn_node *nd);
+
 /* Windows of `size` every `stride`, valid or same (Keras' rule): output length and left padding. */
 enum { SN_PAD_VALID, SN_PAD_SAME };
 extern const char *const sn_padding_words[];

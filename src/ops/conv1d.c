@@ -1,5 +1,8 @@
 /* conv1d: y[q,f] = b[f] + sum_{t,c} x[q*stride - pad + t*dilation, c] w[t,c,f], cross-correlation, kernel (width, in, filters). Reading
- * encode it runs on the codes (tables of summed taps), else as a product of overlapping rows. */
+ * encode it runs on the codes (tables of summed taps), else as a product of overlapping rows.
+ *
+ * In two parts (Reveal-Cancel) it is a convolution of twice the channels with [W+ W-; W- W+], W+ = max(w, 0), W- = min(w, 0): of the parts
+ * of the input's difference, and, transposed, of the multipliers, which gives those of a positive and of a negative difference. */
 #include "conv_rule.h"
 #include "ops/common.h"
 
@@ -70,22 +73,63 @@ static int64_t out_len(const struct sn_node *nd, int64_t len) {
 }
 
 static void keep(const struct sn_node *nd, enum sn_mode mode, struct sn_keep *k) {
-    k->inputs = mode == SN_TRAIN && !nd->on_codes;
+    k->inputs = (mode == SN_TRAIN || nd->parts) && !nd->on_codes;
+    k->scratch = nd->parts ? sn_parts_scratch_bytes(nd) : 0;
+}
+
+static struct sn_conv parts_shape(const struct sn_node *nd) {
+    struct sn_conv c = conv_shape(nd, SN_ATTRIBUTE);
+    c.cin *= 2, c.cout *= 2;
+    return c;
+}
+
+/* Prepared weights: of the forward pass, of the reverse pass, then those of the parts as they are, forward and reverse. */
+struct packed {
+    size_t bwd, raw, parts, parts_bwd, total;
+};
+
+static struct packed packed_layout(const struct sn_node *nd, enum sn_mode mode, const struct sn_kernels *k) {
+    const struct sn_conv c = conv_shape(nd, mode), two = parts_shape(nd);
+    struct packed p = {.bwd = sn_align_up(nd->on_codes ? k->codes_bytes(&c) : k->conv_fwd_bytes(&c))};
+    p.raw = p.total = p.bwd + (mode == SN_INFER ? 0 : sn_align_up(k->conv_bwd_bytes(&c)));
+    if (!nd->parts) return p;
+    p.parts = p.raw + sn_align_up((size_t)(two.k * two.cin) * (size_t)two.cout * sizeof(sn_real));
+    p.parts_bwd = p.parts + sn_align_up(k->conv_fwd_bytes(&two));
+    p.total = p.parts_bwd + sn_align_up(k->conv_bwd_bytes(&two));
+    return p;
 }
 
 static void sizes(const struct sn_node *nd, enum sn_mode mode, const struct sn_kernels *k, int tile_rows, struct sn_sizes *s) {
     (void)tile_rows;
     struct sn_conv c = conv_shape(nd, mode);
-    s->prepared = sn_align_up(nd->on_codes ? k->codes_bytes(&c) : k->conv_fwd_bytes(&c));
+    s->prepared = packed_layout(nd, mode, k).total;
     s->workspace = k->conv_ws(&c, nd->in[0].len);
-    if (mode != SN_INFER) s->prepared += sn_align_up(k->conv_bwd_bytes(&c));
+    if (nd->parts) {
+        const struct sn_conv two = parts_shape(nd);
+        const size_t ws = k->conv_ws(&two, nd->in[0].len);
+        if (ws > s->workspace) s->workspace = ws;
+    }
     if (mode == SN_TRAIN && nd->on_codes && k->codes_grad_ws(&c) > s->workspace) s->workspace = k->codes_grad_ws(&c);
 }
 
 static const void *backward_weights(const struct sn_exec *x, const struct sn_node *nd) {
-    struct sn_conv c = conv_shape(nd, sn_x_mode(x));
+    return (const char *)sn_x_prepared(x, nd) + packed_layout(nd, sn_x_mode(x), sn_x_kernels(x)).bwd;
+}
+
+/* [W+ W-; W- W+] of each tap. */
+static void prepare_parts(struct sn_exec *x, const struct sn_node *nd, char *dst) {
     const struct sn_kernels *k = sn_x_kernels(x);
-    return (char *)sn_x_prepared(x, nd) + sn_align_up(nd->on_codes ? k->codes_bytes(&c) : k->conv_fwd_bytes(&c));
+    const struct packed p = packed_layout(nd, sn_x_mode(x), k);
+    const struct sn_conv two = parts_shape(nd);
+    sn_real *w = (sn_real *)(dst + p.raw), *below = w + (int64_t)two.cin / 2 * two.cout;
+    const int64_t right = two.cout / 2;
+    struct sn_weight_parts a = {.blocks = two.k, .rows = two.cin / 2, .cols = right, .w = sn_x_weight(x, nd, W_KERNEL), .ld = two.cout};
+    a.block = (int64_t)two.cin * two.cout;
+    a.plus = w, a.minus = w + right;
+    k->weight_parts(&a);
+    a.plus = below + right, a.minus = below;
+    k->weight_parts(&a);
+    k->conv_prepare(&(struct sn_conv_prepare){.s = two, .w = w, .fwd = dst + p.parts, .bwd = dst + p.parts_bwd});
 }
 
 static int prepare(struct sn_exec *x, const struct sn_node *nd, void *dst) {
@@ -97,6 +141,7 @@ static int prepare(struct sn_exec *x, const struct sn_node *nd, void *dst) {
     bool wants_bwd = sn_x_mode(x) == SN_ATTRIBUTE || (sn_x_mode(x) == SN_TRAIN && !nd->on_codes);
     void *bwd = wants_bwd ? (void *)backward_weights(x, nd) : NULL;
     if (fwd || bwd) k->conv_prepare(&(struct sn_conv_prepare){.s = c, .w = w, .fwd = fwd, .bwd = bwd});
+    if (nd->parts) prepare_parts(x, nd, dst);
     return 0;
 }
 
@@ -148,6 +193,33 @@ static int backward(struct sn_exec *x, const struct sn_node *nd, const struct sn
     return 0;
 }
 
+static int split(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    const struct sn_kernels *k = sn_x_kernels(x);
+    k->conv_fwd(&(struct sn_conv_fwd){.s = parts_shape(nd),
+                                      .n = t->r1 - t->r0,
+                                      .x = sn_x_diff(x, nd, t->r0),
+                                      .w = (const char *)sn_x_prepared(x, nd) + packed_layout(nd, sn_x_mode(x), k).parts,
+                                      .y = sn_x_split_out(x, nd, t->r0),
+                                      .ws = sn_x_ws(x, t->worker)});
+    return 0;
+}
+
+static int attribute(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    const struct sn_kernels *k = sn_x_kernels(x);
+    struct sn_t3 mx = sn_x_grad_in(x, nd, 0, t->r0);
+    if (!nd->parts) return backward(x, nd, t);
+    if (!mx.p) return 0;
+    struct sn_t3 m = sn_parts_scratch(x, nd, t->r0);
+    k->conv_bwd_data(&(struct sn_conv_bwd_data){.s = parts_shape(nd),
+                                                .n = t->r1 - t->r0,
+                                                .dy = sn_x_grad_out(x, nd, t->r0),
+                                                .w = (const char *)sn_x_prepared(x, nd) + packed_layout(nd, sn_x_mode(x), k).parts_bwd,
+                                                .dx = m,
+                                                .ws = sn_x_ws(x, t->worker)});
+    k->pair_select(&(struct sn_pair_select){.v = sn_pair_input(x, nd, t->r0, t->r1), .m = sn_parts_of(m, nd->in[0].ch), .y = mx});
+    return 0;
+}
+
 static int weight_grad(struct sn_exec *x, const struct sn_node *nd, int w, const struct sn_tile *t, sn_real *dst) {
     const struct sn_kernels *k = sn_x_kernels(x);
     struct sn_conv c = conv_shape(nd, sn_x_mode(x));
@@ -175,7 +247,7 @@ static struct sn_geometry geometry(const struct sn_node *nd) {
 const struct sn_op sn_op_conv1d = {
     .name = "conv1d",
     .help = "Convolution (cross-correlation) along the sequence: (L, C) -> (L', filters)",
-    .flags = SN_OP_ACTIVATION | SN_OP_CODES,
+    .flags = SN_OP_ACTIVATION | SN_OP_CODES | SN_OP_SIGNED,
     .min_inputs = 1,
     .max_inputs = 1,
     .params = params,
@@ -189,6 +261,7 @@ const struct sn_op sn_op_conv1d = {
     .backward = {{SN_SPLIT_SAMPLE, backward}},
     .weight_grad = weight_grad,
     .rule = SN_ATTR_LINEAR,
-    .attribute = backward,
+    .attribute = attribute,
+    .split = split,
     .geometry = geometry,
 };

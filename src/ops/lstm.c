@@ -301,7 +301,7 @@ const struct sn_op sn_op_lstm = {
     .forward = {{SN_SPLIT_SAMPLE, forward}},
     .backward = {{SN_SPLIT_SAMPLE, backward}},
     .weight_grad = weight_grad,
-    .rule = SN_ATTR_RESCALE,
+    .rule = SN_ATTR_COLLAPSE,
     .attribute = attribute,
     .geometry = geometry,
 };

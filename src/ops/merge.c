@@ -37,6 +37,13 @@ static int backward_add(struct sn_exec *x, const struct sn_node *nd, const struc
     return 0;
 }
 
+static int split_add(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    struct sn_add a = {.n = t->r1 - t->r0, .count = nd->n_inputs, .y = sn_x_split_out(x, nd, t->r0)};
+    for (int i = 0; i < nd->n_inputs; i++) a.x[i] = sn_x_split_in(x, nd, i, t->r0);
+    sn_x_kernels(x)->add(&a);
+    return 0;
+}
+
 /* The channels [from, from + ch) of a wider tensor. */
 static struct sn_t3 slice(struct sn_t3 t, int64_t from, int64_t ch) {
     t.p += from;
@@ -52,14 +59,52 @@ static int forward_concatenate(struct sn_exec *x, const struct sn_node *nd, cons
 }
 
 static int backward_concatenate(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    const struct sn_parts y = sn_parts_of(sn_x_grad_out(x, nd, t->r0), nd->out.ch);
     int64_t at = 0;
-    for (int i = 0; i < nd->n_inputs; at += nd->in[i++].ch)
-        copy(x, t->r1 - t->r0, slice(sn_x_grad_out(x, nd, t->r0), at, nd->in[i].ch), sn_x_grad_in(x, nd, i, t->r0));
+    for (int i = 0; i < nd->n_inputs; at += nd->in[i++].ch) {
+        const struct sn_parts to = sn_parts_of(sn_x_grad_in(x, nd, i, t->r0), nd->in[i].ch);
+        copy(x, t->r1 - t->r0, slice(y.plus, at, nd->in[i].ch), to.plus);
+        if (nd->parts) copy(x, t->r1 - t->r0, slice(y.minus, at, nd->in[i].ch), to.minus);
+    }
+    return 0;
+}
+
+static int split_concatenate(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    const struct sn_parts y = sn_parts_of(sn_x_split_out(x, nd, t->r0), nd->out.ch);
+    int64_t at = 0;
+    for (int i = 0; i < nd->n_inputs; at += nd->in[i++].ch) {
+        const struct sn_parts from = sn_parts_of(sn_x_split_in(x, nd, i, t->r0), nd->in[i].ch);
+        copy(x, t->r1 - t->r0, from.plus, slice(y.plus, at, nd->in[i].ch));
+        copy(x, t->r1 - t->r0, from.minus, slice(y.minus, at, nd->in[i].ch));
+    }
     return 0;
 }
 
 static int shape_flatten(struct sn_node *nd) {
     nd->out = (struct sn_shape){.len = 1, .ch = sn_elements(&nd->in[0])};
+    return 0;
+}
+
+/* A part of the vector as the sequence that it is. */
+static struct sn_t3 unflatten(const struct sn_node *nd, struct sn_t3 v, const int32_t *len) {
+    v.ld = v.ch = (int32_t)nd->in[0].ch, v.len = len;
+    return v;
+}
+
+/* Parts lie side by side at each position: they do not flatten in place. */
+static int split_flatten(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    const struct sn_parts from = sn_parts_of(sn_x_split_in(x, nd, 0, t->r0), nd->in[0].ch),
+                          y = sn_parts_of(sn_x_split_out(x, nd, t->r0), nd->out.ch);
+    copy(x, t->r1 - t->r0, from.plus, unflatten(nd, y.plus, from.plus.len));
+    copy(x, t->r1 - t->r0, from.minus, unflatten(nd, y.minus, from.minus.len));
+    return 0;
+}
+
+static int attribute_flatten(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    const struct sn_parts y = sn_parts_of(sn_x_grad_out(x, nd, t->r0), nd->out.ch),
+                          to = sn_parts_of(sn_x_grad_in(x, nd, 0, t->r0), nd->in[0].ch);
+    copy(x, t->r1 - t->r0, unflatten(nd, y.plus, to.plus.len), to.plus);
+    copy(x, t->r1 - t->r0, unflatten(nd, y.minus, to.minus.len), to.minus);
     return 0;
 }
 
@@ -74,6 +119,7 @@ const struct sn_op sn_op_add = {
     .backward = {{SN_SPLIT_SAMPLE, backward_add}},
     .rule = SN_ATTR_LINEAR,
     .attribute = backward_add,
+    .split = split_add,
     .geometry = sn_geo_merge,
 };
 
@@ -87,6 +133,7 @@ const struct sn_op sn_op_concatenate = {
     .backward = {{SN_SPLIT_SAMPLE, backward_concatenate}},
     .rule = SN_ATTR_LINEAR,
     .attribute = backward_concatenate,
+    .split = split_concatenate,
     .geometry = sn_geo_merge,
 };
 
@@ -98,5 +145,7 @@ const struct sn_op sn_op_flatten = {
     .max_inputs = 1,
     .shape = shape_flatten,
     .rule = SN_ATTR_LINEAR,
+    .attribute = attribute_flatten,
+    .split = split_flatten,
     .geometry = sn_geo_reduce,
 };

@@ -59,6 +59,10 @@ struct sn_weight {
     bool at_once;    /* weight_grad sums the leaves itself: called once per block with all rows of the batch and leaf -1 */
 };
 
+/* How DeepLIFT passes a node. NONE: an error that names the layer. Of an op, RESCALE: a scalar function, which the plan may pass by
+ * REVEAL_CANCEL instead. COLLAPSE: multipliers of two parts become one, then Rescale. */
+enum sn_attr_rule { SN_ATTR_NONE, SN_ATTR_LINEAR, SN_ATTR_RESCALE, SN_ATTR_REVEAL_CANCEL, SN_ATTR_COLLAPSE };
+
 struct sn_op;
 struct sn_node {
     char name[SN_NAME_MAX];
@@ -74,6 +78,8 @@ struct sn_node {
     struct sn_weight weights[SN_MAX_WEIGHTS];
     int64_t weight_offset[SN_MAX_WEIGHTS]; /* elements, in the model's flat parameter array */
     bool on_codes;                         /* reads encode directly: a convolution that runs on the codes */
+    enum sn_attr_rule rule;                /* attribute mode: what the plan chose */
+    bool parts;                            /* attribute mode: differences of its output, and their multipliers, come in two parts */
 };
 
 /* ---- passes ------------------------------------------------------------------------------------------------------------------------ */
@@ -117,9 +123,6 @@ struct sn_geometry {
     int size, stride, dilation, pad_left, pad_right;
 };
 
-/* How DeepLIFT Rescale passes a node. NONE: an error that names the layer. */
-enum sn_attr_rule { SN_ATTR_NONE, SN_ATTR_LINEAR, SN_ATTR_RESCALE };
-
 #define SN_OP_ACTIVATION 1u /* takes `activation:` (expanded to a node of its own) */
 #define SN_OP_INPLACE 2u    /* forward may write over its input 0, reverse over its output gradient */
 #define SN_OP_STOCHASTIC 4u /* identity outside training */
@@ -129,9 +132,8 @@ enum sn_attr_rule { SN_ATTR_NONE, SN_ATTR_LINEAR, SN_ATTR_RESCALE };
 #define SN_OP_ALIAS 64u     /* the output is the input's memory, seen with another shape or not at all */
 #define SN_OP_CODES 128u    /* runs on the codes when it reads encode */
 #define SN_OP_FIXED 256u    /* needs rows of one length */
-#define SN_OP_SPREADS                                                                                                                      \
-    512u /* every input's gradient is the output's, which may stand for them: reverse finds them equal and does nothing                    \
-          */
+#define SN_OP_SPREADS 512u  /* every input's gradient is the output's, which may stand for them: reverse finds them equal, does nothing */
+#define SN_OP_SIGNED 1024u  /* the signs of its weights part the output's difference: split reads the parts of the input's own */
 
 struct sn_op {
     const char *name;
@@ -160,6 +162,8 @@ struct sn_op {
 
     enum sn_attr_rule rule;
     sn_pass_fn attribute; /* rows of the tile are pairs; LINEAR ops may share their backward function */
+    /* Parts of the output's differences from those of the inputs'; rows are pairs. Only where nd->parts. NULL: of an alias, the same. */
+    sn_pass_fn split;
     struct sn_geometry (*geometry)(const struct sn_node *nd);
 };
 
@@ -175,7 +179,8 @@ enum sn_mode sn_x_mode(const struct sn_exec *x);
 /* Values, from row r0 on. In attribute mode always addressed by kept rows. */
 struct sn_t3 sn_x_in(const struct sn_exec *x, const struct sn_node *nd, int i, int r0);
 struct sn_t3 sn_x_out(const struct sn_exec *x, const struct sn_node *nd, int r0);
-/* Gradients or multipliers, from row (or pair) r0 on. grad_in has p == NULL when that input needs none. */
+/* Gradients or multipliers, from row (or pair) r0 on. grad_in has p == NULL when that input needs none. Multipliers of two parts have twice
+ * the channels, at each position those of the positive part first. */
 struct sn_t3 sn_x_grad_in(const struct sn_exec *x, const struct sn_node *nd, int i, int r0);
 struct sn_t3 sn_x_grad_out(const struct sn_exec *x, const struct sn_node *nd, int r0);
 /* Host copies of the lengths of those rows: of input i's values, of the output's values, and of gradient rows (pairs when attributing). */
@@ -184,6 +189,11 @@ const int32_t *sn_x_out_len(const struct sn_exec *x, const struct sn_node *nd, i
 const int32_t *sn_x_grad_in_len(const struct sn_exec *x, const struct sn_node *nd, int i, int r0);
 const int32_t *sn_x_grad_out_len(const struct sn_exec *x, const struct sn_node *nd, int r0);
 struct sn_pairs sn_x_pairs(const struct sn_exec *x, int p0, int p1);
+/* Differences in two parts, twice the channels, from pair p0 on: of input i, of the output, and, of a SIGNED op, max(d, 0) and min(d, 0) of
+ * its input's. */
+struct sn_t3 sn_x_split_in(const struct sn_exec *x, const struct sn_node *nd, int i, int p0);
+struct sn_t3 sn_x_split_out(const struct sn_exec *x, const struct sn_node *nd, int p0);
+struct sn_t3 sn_x_diff(const struct sn_exec *x, const struct sn_node *nd, int p0);
 const sn_real *sn_x_weight(const struct sn_exec *x, const struct sn_node *nd, int w);
 sn_real *sn_x_weight_rw(struct sn_exec *x, const struct sn_node *nd, int w); /* moving statistics only */
 void *sn_x_prepared(const struct sn_exec *x, const struct sn_node *nd);

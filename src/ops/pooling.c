@@ -97,6 +97,13 @@ static int backward_avg(struct sn_exec *x, const struct sn_node *nd, const struc
     return 0;
 }
 
+static int split_avg(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
+    struct sn_pool_fwd a = {
+        .s = pool_shape(nd), .n = t->r1 - t->r0, .x = sn_x_split_in(x, nd, 0, t->r0), .y = sn_x_split_out(x, nd, t->r0)};
+    sn_x_kernels(x)->avg_pool_fwd(&a);
+    return 0;
+}
+
 static int attribute_max(struct sn_exec *x, const struct sn_node *nd, const struct sn_tile *t) {
     struct sn_max_pool_attr a = {.s = pool_shape(nd),
                                  .pairs = sn_x_pairs(x, t->r0, t->r1),
@@ -129,8 +136,8 @@ static struct sn_geometry geometry(const struct sn_node *nd) {
     }
 #define SN_POOL_WINDOWS .params = params, .shape = shape_window, .out_len = out_len, .geometry = geometry
 #define SN_POOL_GLOBAL .shape = shape_global, .out_len = out_len_global, .geometry = sn_geo_reduce
-#define SN_POOL_MAX .keep = keep_max, .rule = SN_ATTR_RESCALE, .attribute = attribute_max
-#define SN_POOL_AVG .rule = SN_ATTR_LINEAR, .attribute = backward_avg
+#define SN_POOL_MAX .keep = keep_max, .rule = SN_ATTR_COLLAPSE, .attribute = attribute_max
+#define SN_POOL_AVG .rule = SN_ATTR_LINEAR, .attribute = backward_avg, .split = split_avg
 
 SN_POOL_OP(max_pooling1d, "Largest value of each window and channel: (L, C) -> (L', C)", max, SN_POOL_WINDOWS, SN_POOL_MAX);
 SN_POOL_OP(average_pooling1d, "Mean of each window and channel: (L, C) -> (L', C)", avg, SN_POOL_WINDOWS, SN_POOL_AVG);

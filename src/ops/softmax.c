@@ -38,7 +38,7 @@ const struct sn_op sn_op_softmax = {
     .keep = keep,
     .forward = {{SN_SPLIT_SAMPLE, forward}},
     .backward = {{SN_SPLIT_SAMPLE, backward}},
-    .rule = SN_ATTR_RESCALE,
+    .rule = SN_ATTR_COLLAPSE,
     .attribute = attribute,
     .geometry = sn_geo_pointwise,
 };

@@ -57,6 +57,7 @@ struct sn_dataset_options {
     int64_t window;    /* intervals: window length about the centre; 0 = the interval itself */
     enum sn_center center;
     bool need_labels;
+    bool labels_if_there;          /* without need_labels: `prefer` where the table has them all */
     bool make_negatives;           /* positives alone: draw negatives */
     double negatives_per_positive; /* 1 */
     uint64_t seed;
@@ -68,9 +69,9 @@ struct sn_dataset_options {
  * '-' reverse-complemented, bases beyond the contig's ends SN_CODE_OUTSIDE. Tables are tab-separated with a header; known columns:
  * sequence; chrom, start, end, strand; name or id. The group column and the label columns are chosen by `group` and `labels`. One label
  * column with text gives classes (sorted by name); columns of 0 and 1 are binary tasks; other numbers are regression targets; NA is
- * missing. A column that is neither (gene, locus) must be named as group or left out of `labels`. Without need_labels and `labels`, label
- * columns are not read. Negatives drawn from genomes: see the log line; from FASTA alone: dinucleotide shuffles, shuffled_negatives is set
- * and a warning logged. */
+ * missing. A column that is neither (gene, locus) must be named as group or left out of `labels`. Without need_labels, labels_if_there and
+ * `labels`, label columns are not read. Negatives drawn from genomes: see the log line; from FASTA alone: dinucleotide shuffles,
+ * shuffled_negatives is set and a warning logged. */
 int sn_dataset_read(const struct sn_dataset_options *o, struct sn_dataset **out);
 void sn_dataset_free(struct sn_dataset *d);
 /* An empty set to be filled by hand (API sources): set kind, n_tasks and tasks (owned by the set, free()) before the first row. */

@@ -90,8 +90,9 @@ static bool has_preferred(const struct table *tb) {
 
 static int choose_labels(struct table *tb) {
     const char *list = tb->o->labels;
-    if (list == NULL && !tb->o->need_labels) return 0;
-    if (list == NULL && has_preferred(tb)) {
+    bool preferred = list == NULL && (tb->o->need_labels || tb->o->labels_if_there) && has_preferred(tb);
+    if (list == NULL && !tb->o->need_labels && !preferred) return 0;
+    if (preferred) {
         for (int i = 0; i < tb->o->n_prefer; i++)
             SN_TRY(choose_label(tb, sn_names_find(&tb->columns, tb->o->prefer[i], strlen(tb->o->prefer[i]))));
         return 0;

@@ -75,6 +75,46 @@ static double auprc(const struct pair *v, int64_t n) {
     return sum / (double)pos;
 }
 
+/* How far along the way from (0,0) to the end a point is, in steps of 1/(most-1) of it; exact. */
+static int64_t step_of(struct sn_roc_point at, int64_t pos, int64_t neg, int most) {
+    unsigned __int128 way = (unsigned __int128)at.tp * (uint64_t)neg + (unsigned __int128)at.fp * (uint64_t)pos;
+    return (int64_t)(way * (unsigned)(most - 1) / ((unsigned __int128)2 * (uint64_t)pos * (uint64_t)neg));
+}
+
+/* Thresholds of sorted pairs; all of them when they fit, else one a step. out NULL: how many there are. */
+static int64_t roc_points(const struct pair *v, int64_t n, int most, bool all, struct sn_roc_point *out) {
+    int64_t pos = positives(v, 0, n), kept = 0, last = -1;
+    struct sn_roc_point at = {0, 0};
+    for (int64_t j = n, i; j > 0; j = i) {
+        i = j - 1;
+        while (i > 0 && v[i - 1].x == v[j - 1].x) i--;
+        int64_t gain = positives(v, i, j), step = 0;
+        at.tp += gain;
+        at.fp += j - i - gain;
+        if (!all && (step = step_of(at, pos, n - pos, most)) == last) continue;
+        last = step;
+        if (out) out[kept] = at;
+        kept++;
+    }
+    return kept;
+}
+
+int sn_roc_points(const float *score, const float *target, int64_t rows, int64_t stride, int most, struct sn_roc_point *out, int64_t *n,
+                  int64_t *pos) {
+    struct pair *v = sn_calloc((size_t)rows, sizeof *v);
+    int64_t kept = 0;
+    *n = *pos = 0;
+    if (!v) return SEQNET_ENOMEM;
+    int64_t m = gather(score, target, rows, stride, v);
+    if (m > 0) {
+        *n = m;
+        *pos = positives(v, 0, m);
+    }
+    if (*pos > 0 && *pos < *n) kept = roc_points(v, m, most, roc_points(v, m, most, true, NULL) <= most, out);
+    free(v);
+    return (int)kept;
+}
+
 static double pearson(const struct pair *v, int64_t n) {
     double mx = 0, my = 0, xx = 0, yy = 0, xy = 0;
     for (int64_t i = 0; i < n; i++) mx += v[i].x, my += v[i].y;

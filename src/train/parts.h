@@ -115,6 +115,15 @@ struct sn_validation {
 };
 int sn_validate(const struct sn_runtime *rt, struct sn_model *m, const struct sn_label_stats *labels, const struct sn_rows *rows,
                 struct sn_validation *out);
+/* What each task comes to on held-out rows, with the points of its ROC and precision-recall curves, for the report. */
+struct sn_task_figures {
+    int64_t n, positives; /* positives -1: the task is a number */
+    seqnet_metric metrics[SN_METRICS_KEPT];
+    int n_metrics, n_points;
+    struct sn_roc_point *points; /* (n_points) owned */
+};
+int sn_task_figures_make(const struct sn_runtime *rt, struct sn_model *m, const struct sn_rows *rows, struct sn_task_figures **out);
+void sn_task_figures_free(struct sn_task_figures *f, int n_tasks);
 /* The one figure that is shown while training: "auroc", "accuracy" or "pearson"; NaN when undefined. */
 double sn_headline(enum sn_task_kind kind, const struct sn_validation *v, const char **name);
 
@@ -169,6 +178,9 @@ struct sn_history {
     const struct sn_epoch *epochs;
     int n_epochs, best;                       /* index or -1 */
     const struct sn_calibration *calibration; /* NULL before */
+    const struct sn_task_figures *figures;    /* (n_tasks) of the best epoch on the held-out rows; NULL before */
+    char *const *tasks;                       /* (n_tasks) */
+    int n_tasks;
 };
 int sn_provenance(const struct sn_history *h, char **out);
 

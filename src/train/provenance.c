@@ -87,6 +87,31 @@ static int put_calibration(struct sn_str *b, const struct sn_calibration *c) {
     return sn_str_puts(b, "}");
 }
 
+/* The curve as pairs of true and false positives. */
+static int put_figures(struct sn_str *b, const char *task, const struct sn_task_figures *f) {
+    SN_TRY(sn_json_sep(b));
+    SN_TRY(sn_str_puts(b, "{"));
+    SN_TRY(put_text(b, "task", task));
+    SN_TRY(put_int(b, "n", f->n));
+    if (f->positives >= 0) SN_TRY(put_int(b, "positives", f->positives));
+    for (int i = 0; i < f->n_metrics; i++) SN_TRY(put_number(b, f->metrics[i].name, f->metrics[i].value));
+    if (f->n_points > 0) {
+        SN_TRY(sn_json_key(b, "curve"));
+        SN_TRY(sn_str_puts(b, "["));
+        for (int i = 0; i < f->n_points; i++)
+            SN_TRY(sn_str_printf(b, "%s[%lld,%lld]", i ? "," : "", (long long)f->points[i].tp, (long long)f->points[i].fp));
+        SN_TRY(sn_str_puts(b, "]"));
+    }
+    return sn_str_puts(b, "}");
+}
+
+static int put_all_figures(struct sn_str *b, const struct sn_history *h) {
+    SN_TRY(sn_json_key(b, "validation_tasks"));
+    SN_TRY(sn_str_puts(b, "["));
+    for (int t = 0; t < h->n_tasks; t++) SN_TRY(put_figures(b, h->tasks[t], &h->figures[t]));
+    return sn_str_puts(b, "]");
+}
+
 static int put_run(struct sn_str *b, const struct sn_history *h) {
     if (h->command) SN_TRY(put_text(b, "command", h->command));
     SN_TRY(put_text(b, "version", SEQNET_VERSION));
@@ -105,6 +130,7 @@ static int put_epochs(struct sn_str *b, const struct sn_history *h) {
         SN_TRY(sn_json_key(b, "best"));
         SN_TRY(put_epoch(b, &h->epochs[h->best]));
     }
+    if (h->figures) SN_TRY(put_all_figures(b, h));
     if (h->calibration) SN_TRY(put_calibration(b, h->calibration));
     SN_TRY(sn_json_key(b, "history"));
     SN_TRY(sn_str_puts(b, "["));

@@ -35,6 +35,7 @@ struct sn_trainer {
     int waited;
     double initial_loss, train_seconds, began;
     int64_t started;
+    struct sn_task_figures *figures; /* of the best epoch, at the end */
     struct sn_calibration calibration;
 };
 
@@ -120,6 +121,7 @@ void sn_trainer_free(struct sn_trainer *t) {
     sn_rows_free(&t->valid);
     sn_str_free(&t->split);
     sn_str_free(&t->calibration.how);
+    sn_task_figures_free(t->figures, t->model ? t->model->n_tasks : 0);
     sn_model_unref(t->model);
     free(t->order);
     free(t->epochs);
@@ -155,7 +157,10 @@ static int set_provenance(struct sn_trainer *t, const struct sn_calibration *c) 
                            .epochs = t->epochs,
                            .n_epochs = (int)t->n_epochs,
                            .best = t->best,
-                           .calibration = c};
+                           .calibration = c,
+                           .figures = t->figures,
+                           .tasks = t->model->tasks,
+                           .n_tasks = t->model->n_tasks};
     if (t->valid_given) h.valid_digest = v->digest ? v->digest : sn_dataset_digest(v);
     free(t->model->provenance);
     t->model->provenance = NULL;
@@ -316,6 +321,7 @@ int sn_trainer_run(struct sn_trainer *t, struct sn_model **out) {
     int rc = run_epochs(t);
     int back = t->best >= 0 ? sn_best_restore(t->kept, t->model->params) : 0;
     if (back < 0) return back;
+    if (rc == 0) rc = sn_task_figures_make(&t->rt, t->model, &t->valid, &t->figures);
     if (rc == 0) rc = calibrate(t);
     if (rc == 0) return give_best(t, &t->calibration, out);
     char *why = sn_strdup(sn_error_text()); /* the message of what went wrong first */

@@ -1,133 +1,6 @@
 /* DeepLIFT Rescale against hand-derived golden vectors (names G0..G10 as in the specification they were computed for): small graphs fed
  * with values, in float (1e-6 of max(1, value)) and in double (1e-9). */
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "core/cpu.h"
-#include "core/error.h"
-#include "core/rng.h"
-#include "graph/plan.h"
-#include "unit/unit.h"
-
-#ifdef SN_DOUBLE
-#define TOLERANCE 6e-9 /* the goldens have nine digits */
-#else
-#define TOLERANCE 1e-6
-#endif
-#define VALUES 64
-
-struct toy {
-    struct sn_graph *g;
-    sn_real params[512];
-    int64_t len;
-};
-
-static int put(struct toy *t, const char *op, int n_inputs, const int *inputs) {
-    int id = sn_graph_add(t->g, sn_op_find(op), NULL, inputs, n_inputs);
-    ck_assert_msg(id >= 0, "%s: %s", op, seqnet_errmsg());
-    return id;
-}
-
-static int after(struct toy *t, const char *op, int input) {
-    return put(t, op, 1, &input);
-}
-
-static void set(struct toy *t, int node, const char *name, int64_t value) {
-    struct sn_node *nd = &t->g->nodes[node];
-    int i = sn_op_param_index(nd->op, name);
-    ck_assert_int_ge(i, 0);
-    nd->p[i].i = value, nd->p[i].set = true;
-}
-
-static int dense(struct toy *t, int input, int units) {
-    int id = after(t, "dense", input);
-    set(t, id, "units", units);
-    return id;
-}
-
-static int conv(struct toy *t, int input, int filters, int width, bool same) {
-    int id = after(t, "conv1d", input);
-    set(t, id, "filters", filters);
-    set(t, id, "kernel_size", width);
-    set(t, id, "padding", same);
-    return id;
-}
-
-static void toy_open(struct toy *t, int64_t len, int channels) {
-    memset(t, 0, sizeof *t);
-    t->len = len;
-    ck_assert_int_eq(sn_graph_create(channels, &t->g), 0);
-}
-
-/* Ends the graph and lays out its weights. */
-static void finish(struct toy *t, int node) {
-    ck_assert_int_eq(sn_graph_add_head(t->g, "y", node, SN_LOSS_MSE, 1), 0);
-    ck_assert_msg(sn_graph_check(t->g, t->len, false) == 0, "%s", seqnet_errmsg());
-    ck_assert_int_le((int)t->g->n_params, 512);
-}
-
-static void weights(struct toy *t, int node, int w, const double *v) {
-    const struct sn_node *nd = &t->g->nodes[node];
-    for (int64_t i = 0; i < sn_weight_count(&nd->weights[w]); i++) t->params[nd->weight_offset[w] + i] = (sn_real)v[i];
-}
-#define WEIGHTS(t, node, w, ...) weights(t, node, w, (const double[]){__VA_ARGS__})
-
-struct answer {
-    sn_real f, f0, m[VALUES], contribution[VALUES];
-};
-
-static void explain(struct toy *t, const double *x, const double *x0, struct answer *a) {
-    struct sn_backend backend;
-    struct sn_plan *plan;
-    struct sn_session *s;
-    int64_t n = t->len * t->g->channels;
-    enum sn_isa isa;
-    ck_assert_int_eq(sn_isa_detect(&isa), 0);
-    ck_assert_int_eq(sn_backend_cpu(isa, "own", &backend), 0);
-    struct sn_plan_options o = {.mode = SN_ATTRIBUTE, .max_len = t->len, .max_rows = 2, .max_pairs = 1, .values = true};
-    ck_assert_msg(sn_plan_create(t->g, &backend, &o, &plan) == 0, "%s", seqnet_errmsg());
-    ck_assert_int_eq(sn_plan_set_params(plan, t->params), 0);
-    ck_assert_int_eq(sn_session_create(plan, NULL, &s), 0);
-    sn_real in[2 * VALUES], out[2], seed = 1;
-    for (int64_t i = 0; i < n; i++) in[i] = (sn_real)x[i], in[n + i] = (sn_real)x0[i];
-    ck_assert_int_eq(sn_session_forward(s, &(struct sn_batch){.n = 2, .values = in}, 0), 0);
-    ck_assert_int_eq(sn_session_output(s, 0, true, out), 0);
-    int32_t row_x = 0, row_ref = 1;
-    struct sn_attr at = {.n_pairs = 1, .row_x = &row_x, .row_ref = &row_ref, .seeds = &seed};
-    ck_assert_msg(sn_session_attribute(s, &at, a->m) == 0, "%s", seqnet_errmsg());
-    a->f = out[0], a->f0 = out[1];
-    for (int64_t i = 0; i < n; i++) a->contribution[i] = a->m[i] * (in[i] - in[n + i]);
-    sn_session_free(s);
-    sn_plan_free(plan);
-    sn_backend_close(&backend);
-}
-
-static void near_to(const char *what, double got, double want) {
-    ck_assert_msg(fabs(got - want) <= TOLERANCE * fmax(1, fabs(want)), "%s: %.10g, expected %.10g", what, got, want);
-}
-
-static void all_near(const char *what, const sn_real *got, const double *want, int n) {
-    char name[64];
-    for (int i = 0; i < n; i++) {
-        snprintf(name, sizeof name, "%s[%d]", what, i);
-        near_to(name, (double)got[i], want[i]);
-    }
-}
-#define NEAR(what, got, n, ...) all_near(what, got, (const double[]){__VA_ARGS__}, n)
-
-/* Contributions per position: sums over channels. */
-static void positions(const struct toy *t, const struct answer *a, sn_real *out) {
-    for (int64_t i = 0; i < t->len; i++) {
-        out[i] = 0;
-        for (int c = 0; c < t->g->channels; c++) out[i] += a->contribution[i * t->g->channels + c];
-    }
-}
-
-static void one_hot(const char *bases, double *out) {
-    for (int i = 0; bases[i]; i++)
-        for (int c = 0; c < 4; c++) out[4 * i + c] = "ACGT"[c] == bases[i];
-}
+#include "attribution/toy.h"
 
 START_TEST(g0_relu_and_pool) {
     struct toy t;
@@ -199,12 +72,7 @@ END_TEST
 START_TEST(g2_minimum_and_mlp) {
     struct toy t;
     struct answer a;
-    toy_open(&t, 1, 2);
-    int x = after(&t, "flatten", 0), d = dense(&t, x, 1), r = after(&t, "relu", d), both = put(&t, "concatenate", 2, (int[]){x, r}),
-        y = dense(&t, both, 1);
-    finish(&t, y);
-    WEIGHTS(&t, d, 0, 1, -1);
-    WEIGHTS(&t, y, 0, 1, 0, -1);
+    g2a_net(&t);
     explain(&t, (double[]){6, 10}, (double[]){0, 0}, &a);
     NEAR("G2a", a.contribution, 2, 6, 0);
     explain(&t, (double[]){10, 6}, (double[]){0, 0}, &a);
@@ -218,13 +86,7 @@ START_TEST(g2_minimum_and_mlp) {
                 {"sigmoid", 1.48833079, .548926322, {.398419232, 1.12007069, -.57908545}},
                 {"tanh", .912304433, -1.21040029, {1.03923898, 2.76667717, -1.68321143}}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        toy_open(&t, 1, 3);
-        d = dense(&t, after(&t, "flatten", 0), 3), r = after(&t, rows[i].act, d), y = dense(&t, r, 1);
-        finish(&t, y);
-        WEIGHTS(&t, d, 0, 1, -.5, .75, -2, 1, .25, .5, 1.5, -1); /* (in, out) */
-        WEIGHTS(&t, d, 1, -.5, .25, .1);
-        WEIGHTS(&t, y, 0, 2, -1, .5);
-        WEIGHTS(&t, y, 1, .3);
+        g2b_net(&t, rows[i].act);
         explain(&t, (double[]){1, -1, 2}, (double[]){.2, .4, -.3}, &a);
         near_to(rows[i].act, (double)a.f, rows[i].f);
         near_to(rows[i].act, (double)a.f0, rows[i].f0);
@@ -235,22 +97,6 @@ START_TEST(g2_minimum_and_mlp) {
     }
 }
 END_TEST
-
-static void g3_net(struct toy *t) {
-    toy_open(t, 6, 4);
-    int c = conv(t, 0, 2, 3, false), r = after(t, "relu", c), p = after(t, "max_pooling1d", r), y = dense(t, after(t, "flatten", p), 1);
-    finish(t, y);
-    static const double f[2][3][4] = {{{.8, -.3, -.2, -.1}, {-.4, .9, -.2, .1}, {-.1, -.5, 1.1, -.2}},
-                                      {{-.2, .3, .6, -.4}, {.5, -.1, -.3, .7}, {.2, -.6, .1, .4}}};
-    double kernel[24];
-    for (int k = 0; k < 3; k++)
-        for (int ch = 0; ch < 4; ch++)
-            for (int o = 0; o < 2; o++) kernel[(k * 4 + ch) * 2 + o] = f[o][k][ch];
-    weights(t, c, 0, kernel);
-    WEIGHTS(t, c, 1, -.2, .1);
-    WEIGHTS(t, y, 0, 1.2, .9, -.7, 1.1); /* position-major; the golden's order is filter-major */
-    WEIGHTS(t, y, 1, -.15);
-}
 
 START_TEST(g3_convolution) {
     struct toy t;
@@ -273,6 +119,45 @@ START_TEST(g3_convolution) {
     near_to("G3 F0", (double)a.f0, 1.14);
     positions(&t, &a, pos);
     NEAR("G3 GTACCA", pos, 6, .574117647, .366117647, 2.09309804, .803333333, .203333333, 0);
+    sn_graph_free(t.g);
+}
+END_TEST
+
+START_TEST(g3_probability) {
+    struct toy t;
+    struct answer a;
+    double x[24], x0[24];
+    sn_real pos[6];
+    int d = dense(&t, g3_stack(&t), 1), y = after(&t, "sigmoid", d);
+    finish(&t, y);
+    g3_weights(&t);
+    WEIGHTS(&t, d, 0, 1.2, .9, -.7, 1.1);
+    WEIGHTS(&t, d, 1, -.15);
+    t.through_output = true;
+    one_hot("ACGTAC", x);
+    one_hot("CATCAG", x0);
+    explain(&t, x, x0, &a);
+    positions(&t, &a, pos);
+    NEAR("G3 probability", pos, 6, .0212719174, .0249735271, .0448523901, .021462634, 0, 0);
+    sn_graph_free(t.g);
+}
+END_TEST
+
+START_TEST(g4_convolution_and_norm) {
+    struct toy t;
+    struct answer a;
+    double x[28], x0[28];
+    sn_real pos[7], h0[4];
+    g4_net(&t);
+    one_hot("GATTACA", x);
+    one_hot("CTAGGAT", x0);
+    explain(&t, x, x0, &a);
+    near_to("G4 F", (double)a.f, 1.01837284);
+    near_to("G4 F0", (double)a.f0, .611495208);
+    positions(&t, &a, pos);
+    NEAR("G4", pos, 7, .125900378, 0, .314944847, 0, -.0125429706, 0, -.0214246274);
+    for (int c = 0; c < 4; c++) h0[c] = a.m[c] - a.m[1];
+    NEAR("G4 H", h0, 4, -.201485518, 0, .125900378, -.121878547);
     sn_graph_free(t.g);
 }
 END_TEST
@@ -388,6 +273,52 @@ START_TEST(g10_bilstm) {
 }
 END_TEST
 
+START_TEST(g8b_normalised_logits) {
+    struct toy t;
+    struct answer a;
+    static const double want[3][2] = {{.5, 1.5}, {-.5, -1.5}, {0, 0}};
+    for (int k = 0; k < 3; k++) {
+        toy_open(&t, 1, 2);
+        int d = dense(&t, after(&t, "flatten", 0), 3), y = after(&t, "softmax", d);
+        finish(&t, y);
+        WEIGHTS(&t, d, 0, 1, 0, .5, 2, -1, .5);
+        for (int j = 0; j < 3; j++) t.seeds[j] = (sn_real)((j == k) - 1. / 3);
+        explain(&t, (double[]){1, 1}, (double[]){0, 0}, &a);
+        all_near("G8b", a.contribution, want[k], 2);
+        sn_graph_free(t.g);
+    }
+}
+END_TEST
+
+START_TEST(g11_negative_scale) {
+    struct toy t;
+    struct answer a;
+    g11_net(&t);
+    explain(&t, (double[]){1, .5, -2}, (double[]){0, 0, 1}, &a);
+    near_to("G11 F", (double)a.f, 2.74);
+    near_to("G11 F0", (double)a.f0, 0);
+    NEAR("G11", a.contribution, 3, -.993333333, 1.49333333, 2.24);
+    sn_graph_free(t.g);
+}
+END_TEST
+
+START_TEST(g12_two_dense) {
+    struct toy t;
+    struct answer a;
+    double x[24], x0[24];
+    sn_real pos[6];
+    g12_net(&t);
+    one_hot("ACGTAC", x);
+    one_hot("GTACCA", x0);
+    explain(&t, x, x0, &a);
+    near_to("G12 F", (double)a.f, 4.663);
+    near_to("G12 F0", (double)a.f0, -1.448);
+    positions(&t, &a, pos);
+    NEAR("G12", pos, 6, 1.07827019, .824766775, 2.93639049, 1.23821597, .0333565804, 0);
+    sn_graph_free(t.g);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("rescale");
     TCase *t = tcase_create("goldens");
@@ -395,10 +326,15 @@ int main(void) {
     tcase_add_test(t, g1_linear);
     tcase_add_test(t, g2_minimum_and_mlp);
     tcase_add_test(t, g3_convolution);
+    tcase_add_test(t, g3_probability);
+    tcase_add_test(t, g4_convolution_and_norm);
     tcase_add_test(t, g5_residual_and_overlapping_pools);
     tcase_add_test(t, g6_quotients);
     tcase_add_test(t, g9_lstm);
     tcase_add_test(t, g10_bilstm);
+    tcase_add_test(t, g8b_normalised_logits);
+    tcase_add_test(t, g11_negative_scale);
+    tcase_add_test(t, g12_two_dense);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

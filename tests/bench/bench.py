@@ -89,40 +89,61 @@ def run_models(mode, a):
 
 
 WHAT = {"train": lambda a: run_models("train", a), "infer": lambda a: run_models("infer", a), "kernels": kernels.run,
-        "scaling": figures.scaling, "memory": figures.memory, "epochs": figures.epochs, "neighbour": figures.neighbour, "idle": figures.idle,
-        "planted": planted.figure, "encode": encode.figure, "explain": explaining.figure}
-ALONE = {"planted", "encode", "explain"}  # no peers
+        "passes": kernels.passes, "roofline": figures.roofline, "scaling": figures.scaling, "memory": figures.memory, "epochs": figures.epochs,
+        "neighbour": figures.neighbour, "idle": figures.idle, "planted": planted.figure, "encode": encode.figure, "explain": explaining.figure}
+ALONE = {"passes", "roofline", "scaling", "epochs", "idle", "planted", "encode", "explain"}  # without peers
 HELP = """train       training sequences a second, all peers
 infer       the same for prediction, each side at its best batch
-kernels     seqnet's kernels against FMA peak and triad, and PyTorch's convolutions; MODEL: only lines that hold this word
+kernels     seqnet's kernels against the FMA peak, OpenBLAS and PyTorch's convolutions; MODEL: only lines that hold this word
+passes      seqnet's passes over memory against a triad; MODEL: only lines that hold this word
+roofline    a whole training step against its operations / FMA peak + its bytes / triad
 scaling     2 threads over 1, beside the machine's own gain
-memory      peak memory of training danq at batch 100
-epochs      the time of an epoch with ten times the data
-neighbour   training cnn while another process keeps one core busy
+memory      peak memory of training danq, or MODEL, at batch 100
+epochs      the time of an epoch of cnn, or MODEL, with ten times the data
+neighbour   training cnn, or MODEL, while another process keeps one core busy
 idle        CPU time of an open library that does nothing
 planted     contributions and patterns where motifs were planted; MODEL: one architecture; --only METHOD[/RULE],..: not only deeplift
 encode      is the motif found that is there? MODEL: a folder of NAME.train.tsv.gz and NAME.test.tsv.gz; --only cnn,..: architectures.
             Models that an earlier run left in build/bench/encode are taken again
 explain     wall time and peak memory of seqnet explain on 1 000 sequences of 101 bp
-default: train, then infer"""
+default: train, then infer. Tables are written to the folder of --out as they come."""
+
+
+def positive(kind):
+    def parse(text):
+        value = kind(text)
+        if value <= 0:
+            raise ValueError
+        return value
+    parse.__name__ = f"number above 0 ({kind.__name__})"
+    return parse
+
+
+def thread_counts(text):
+    return [positive(int)(n) for n in text.split(",")]
+
+
+thread_counts.__name__ = "list of numbers of threads"
 
 
 def arguments():
     p = argparse.ArgumentParser(prog="./bootstrap.sh bench", description=__doc__, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("what", choices=WHAT, nargs="?", metavar="WHAT")
-    p.add_argument("model", nargs="?", help="name of models/ or a file; default: all")
-    p.add_argument("--threads", default="1,2", help="default 1,2")
-    p.add_argument("--rounds", type=int, default=5, help="default %(default)s")
-    p.add_argument("--seconds", type=float, default=0.5, help="least length of a round; default %(default)s")
-    p.add_argument("--batch", type=int, default=0, help="of training; default 64, deepbind 256")
+    p.add_argument("model", nargs="?", help="name of models/ or a file; default: all that WHAT is about")
+    p.add_argument("--threads", type=thread_counts, help="comma-separated; default 1,2, or 1 where there is one core")
+    p.add_argument("--rounds", type=positive(int), default=5, help="default %(default)s")
+    p.add_argument("--seconds", type=positive(float), default=0.5, help="least length of a round; default %(default)s")
+    p.add_argument("--batch", type=positive(int), help="of training; default 64, deepbind 256")
     p.add_argument("--keep", type=int, default=4, help="fastest peers that take part in all rounds; default %(default)s")
+    p.add_argument("--isa", choices=("best", "all", "avx512", "avx2", "ref"), default="best",
+                   help="of kernels: instruction sets; default %(default)s, the one that seqnet would use")
     p.add_argument("--only", help="only peers whose name holds one of these words, comma-separated")
     p.add_argument("--out", type=pathlib.Path, default=TOP / "build" / "bench", help="default build/bench")
     p.add_argument("--build", type=pathlib.Path, default=TOP / "build", help=argparse.SUPPRESS)
     p.add_argument("--cache", type=pathlib.Path, help=argparse.SUPPRESS)
     a = p.parse_args()
     a.models = TOP / "models"
-    a.threads = [int(n) for n in a.threads.split(",")]
+    a.threads = a.threads or [n for n in (1, 2) if n <= max(1, len(contenders.mine()))]
     a.cache = a.cache or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "seqnet-bench"
     a.out.mkdir(parents=True, exist_ok=True)
     return a

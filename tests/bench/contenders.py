@@ -37,20 +37,24 @@ def preload():
     return {"LD_PRELOAD": tcmalloc()} if tcmalloc() else {}
 
 
+def mine():
+    """The cores that this process may use."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
+
+
 def cores(n):
-    """The first n cores that this process may use."""
-    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
-    if n > len(mine):
-        sys.exit(f"bench: {n} threads asked for, {len(mine)} cores to be used")
-    return set(mine[:n])
+    """The first n of them."""
+    if n > len(mine()):
+        sys.exit(f"bench: {n} threads asked for, {len(mine())} cores to be used")
+    return set(mine()[:n])
 
 
 def pin(n):
     """For subprocess: the child keeps to the first n cores and ends with us, even when it is stopped."""
-    mine, libc = cores(n), ctypes.CDLL(None)
+    first, libc = cores(n), ctypes.CDLL(None)
 
     def prepare():
-        os.sched_setaffinity(0, mine)
+        os.sched_setaffinity(0, first)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     return prepare
 

@@ -1,5 +1,6 @@
-"""Other figures than sequences a second: gain of threads, memory, time per epoch, a busy neighbour, idleness."""
+"""Other figures than sequences a second: the roofline, gain of threads, memory, time per epoch, a busy neighbour, idleness."""
 import csv
+import json
 import os
 import random
 import statistics
@@ -47,6 +48,44 @@ def some_peers(case, threads, a, names):
     return out
 
 
+# ---- the roofline ----
+
+def counted(case):
+    """What a step of training must do, by layer and pass."""
+    r = subprocess.run([case.tools / "bench_work", case.architecture, str(case.length), str(case.tasks), str(case.batch)],
+                       stdout=subprocess.PIPE, text=True, check=True)
+    return [json.loads(line) for line in r.stdout.splitlines()]
+
+
+def roofline(a):
+    """The whole step over operations / FMA peak + bytes / triad, both measured in turns with it on the same cores."""
+    head = [("unit", "counts of one step; flop: two for each multiply-add, or addition of a table entry on codes; see tests/bench/work.c")]
+    layers = report.Table(a.out / "roofline-layers.tsv", ["model", "batch", "layer", "op", "pass", "how", "flop", "bytes"],
+                          [*report.machine(TOP), *head])
+    rows, machines = [], {t: start(contenders.start_machine(a, t)) for t in a.threads}
+    for name in [a.model] if a.model else shipped():
+        case = make_case(name, a)
+        work = counted(case)
+        for w in work:
+            layers.add(model=case.name, batch=case.batch, **w)
+        flop, moved = (sum(w[k] for w in work) for k in ("flop", "bytes"))
+        for threads in a.threads:
+            ours, limits = start(contenders.start_seqnet(case, "train", threads)), []
+            for _ in range(a.rounds):
+                ours.round(a.seconds)
+                limits.append(machines[threads].command(f"round {a.seconds}"))
+            ours.stop()
+            fma, triad = (statistics.median(m[k] for m in limits) for k in ("fma", "triad"))
+            best, measured = 1e-6 * (flop / fma + moved / triad), 1e3 * case.batch / ours.median()
+            rows.append((case.name, threads, case.batch, f"{1e-9 * flop:.4g}", f"{1e-6 * moved:.4g}", f"{fma:.4g}", f"{triad:.4g}",
+                         f"{best:.4g}", f"{measured:.4g}", f"{best / measured:.2f}"))
+            say("  ".join(map(str, rows[-1])))
+    for m in machines.values():
+        m.stop()
+    finish(a, "roofline", ["model", "threads", "batch", "GFLOP", "MB", "FMA peak GFLOP/s", "triad GB/s", "roofline ms", "measured ms", "ratio"],
+           rows, [*head, ("ratio", "roofline over measured; goal 0.7"), ("layers", layers.path.name)])
+
+
 # ---- threads ----
 
 def scaling(a):
@@ -55,9 +94,8 @@ def scaling(a):
         sys.exit("bench: scaling needs --threads 2 or more")
     machines = [start(contenders.start_machine(a, t)) for t in (1, n)]
     rows = []
-    for name, batch in (("basset", 64), ("danq", 64), ("bpnet-like", 64), ("deepbind", 512)):
-        if not shipped([name]) or (a.model and a.model != name):
-            continue
+    for name in [a.model] if a.model else shipped(("basset", "danq", "bpnet-like", "deepbind")):
+        batch = a.batch or (512 if name == "deepbind" else 64)
         case = make_case(name, a, batch)
         ours, limits = [start(contenders.start_seqnet(case, "train", t)) for t in (1, n)], []
         for _ in range(a.rounds):
@@ -66,7 +104,7 @@ def scaling(a):
             limits.append([m.command(f"round {a.seconds}") for m in machines])
         gain = ours[1].median() / ours[0].median()
         fma, triad = (statistics.median(two[k] / one[k] for one, two in limits) for k in ("fma", "triad"))
-        rows.append((name, batch, f"{ours[0].median():.4g}", f"{ours[1].median():.4g}", f"{gain:.3f}", f"{fma:.3f}", f"{triad:.3f}",
+        rows.append((case.name, batch, f"{ours[0].median():.4g}", f"{ours[1].median():.4g}", f"{gain:.3f}", f"{fma:.3f}", f"{triad:.3f}",
                      f"{gain / fma:.3f}", f"{gain / triad:.3f}"))
         for c in ours:
             c.stop()

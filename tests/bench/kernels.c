@@ -1,6 +1,6 @@
 /* Speed of the kernels that live on matrix products: GFLOP/s (2 per multiply-add) on one core and the share of the FMA peak that a loop of
- * independent FMAs reached in the same run, for every instruction set of this CPU and for OpenBLAS. Best of several runs of CPU time of
- * the thread. Usage: kernels [WORD [ISA]]: only lines that contain WORD, only one instruction set. */
+ * independent FMAs reached in the same run, for the best instruction set of this CPU and for OpenBLAS. Best of several runs of CPU time of
+ * the thread. Usage: kernels [ISA [WORD]]: best, all, or the name of one; only lines that contain WORD. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +79,7 @@ static void run_gemm(const struct sn_kernels *k, const void *args) {
 }
 
 enum { PACKED = 1, A_COLUMNS = 2, B_COLUMNS = 4 }; /* B packed beforehand; A or B stored the other way round */
-static void bench_gemm(struct bench *b, int64_t m, int64_t n, int64_t k, int how) {
+static void bench_gemm(struct bench *b, const char *model, int64_t m, int64_t n, int64_t k, int how) {
     const bool packed = how & PACKED, transposed_a = how & A_COLUMNS, transposed_b = how & B_COLUMNS;
     float *a = floats(m * k), *w = floats(k * n), *c = floats(m * n);
     void *ws = bytes(b->k->gemm_ws()), *panels = bytes(b->k->gemm_pack_bytes(k, n));
@@ -89,8 +89,8 @@ static void bench_gemm(struct bench *b, int64_t m, int64_t n, int64_t k, int how
     if (transposed_b) g.b_rs = 1, g.b_cs = k;
     g.packed_b = packed ? panels : NULL, g.c = c, g.c_rs = n, g.ws = ws, g.accumulate = transposed_a;
     char name[64];
-    snprintf(name, sizeof name, "gemm %ldx%ldx%ld%s%s%s", (long)m, (long)n, (long)k, packed ? " packed" : "", transposed_a ? " A^T" : "",
-             transposed_b ? " B^T" : "");
+    snprintf(name, sizeof name, "gemm %s%s%ldx%ldx%ld%s%s%s", model, *model ? " " : "", (long)m, (long)n, (long)k, packed ? " packed" : "",
+             transposed_a ? " A^T" : "", transposed_b ? " B^T" : "");
     report(b, name, 2.0 * (double)m * (double)n * (double)k, run_gemm, &g);
     free(a), free(w), free(c), free(ws), free(panels);
 }
@@ -135,7 +135,7 @@ static void bench_conv(struct bench *b, const char *model, int rows, int len, st
     char name[3][64];
     for (int i = 0; i < 3; i++)
         snprintf(name[i], sizeof name[i], "%s %s %dx%d %d>%d k%d d%d%s", pass[i] + 5, model, rows, len, s.cin, s.cout, s.k, s.dilation,
-                 s.direct ? "" : " Toom-Cook");
+                 sn_toom_choose(&s, NULL) ? " Toom-Cook" : "");
     report(b, name[0], flop, run_conv_fwd, &(struct sn_conv_fwd){.s = s, .n = rows, .x = tx, .w = fwd, .y = ty, .ws = ws});
     report(b, name[1], flop, run_conv_bwd_data, &(struct sn_conv_bwd_data){.s = s, .n = rows, .dy = ty, .w = bwd, .dx = tx, .ws = ws});
     report(
@@ -317,41 +317,67 @@ static void bench_codes(struct bench *b, int k, int cout, int len, int pool) {
     free(w), free(dw), free(y), free(dy), free(tables), free(ws), free(codes), free(win);
 }
 
-static void bench_codes_all(struct bench *b) {
+/* own: with the kernels on codes, which know no provider. */
+static void bench_codes_all(struct bench *b, bool own) {
     static const int shapes[][4] = {{26, 320, 1000, 13}, {19, 300, 600, 3}, {24, 16, 101, 78}, {11, 64, 101, 4}, {8, 320, 1000, 4}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const int *s = shapes[i];
         char name[32];
         snprintf(name, sizeof name, "codes %d/%d/%d", s[0], s[1], s[2]);
         bench_conv(b, name, CODES_ROWS, s[2], (struct sn_conv){.k = s[0], .cin = 4, .cout = s[1], .stride = 1, .dilation = 1}, false);
-        bench_codes(b, s[0], s[1], s[2], s[3]);
+        if (own) bench_codes(b, s[0], s[1], s[2], s[3]);
     }
 }
 
-static void bench_all(struct bench *b) {
-    static const int shapes[][3] = {{981, 320, 104},   {992, 128, 576},  {64, 1280, 320},    {2048, 2048, 2048}, {1, 512, 128},
-                                    {8, 512, 128},     {8, 1280, 320},   {64, 925, 1024},    {100, 1, 925},      {7, 33, 65},
-                                    {4800, 1280, 320}, {64, 1000, 2600}, {12800, 200, 3300}, {64, 1, 64},        {25, 128, 64},
-                                    {32, 128, 32},     {75, 1280, 320}};
+static void bench_all(struct bench *b, bool own) {
+    /* Of a model: what its layers ask for, a row of lstm or of a convolution, a batch of 64 of dense. */
+    static const struct {
+        const char *model;
+        int m, n, k;
+    } shapes[] = {{"danq", 75, 1280, 320},
+                  {"danq", 75, 320, 1280},
+                  {"danq", 64, 925, 1024},
+                  {"danq", 64, 919, 925},
+                  {"basset", 64, 1000, 2600},
+                  {"basset", 64, 1000, 1000},
+                  {"basset", 12800, 200, 3300},
+                  {"bpnet", 2114, 64, 192},
+                  {"", 2048, 2048, 2048},
+                  {"", 4800, 1280, 320},
+                  {"", 981, 320, 104},
+                  {"", 992, 128, 576},
+                  {"", 64, 1280, 320},
+                  {"", 8, 1280, 320},
+                  {"", 8, 512, 128},
+                  {"", 1, 512, 128},
+                  {"", 100, 1, 925},
+                  {"", 7, 33, 65},
+                  {"", 64, 1, 64},
+                  {"", 25, 128, 64},
+                  {"", 32, 128, 32}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int packed = 1; packed >= 0; packed--) bench_gemm(b, shapes[i][0], shapes[i][1], shapes[i][2], packed);
-    bench_gemm(b, 320, 1280, 74, A_COLUMNS);
-    bench_gemm(b, 128, 576, 992, A_COLUMNS);
-    bench_gemm(b, 1024, 925, 64, A_COLUMNS);
-    bench_gemm(b, 64, 1024, 925, B_COLUMNS);
-    bench_gemm(b, 64, 128, 25, A_COLUMNS);
+        for (int packed = 1; packed >= 0; packed--) bench_gemm(b, shapes[i].model, shapes[i].m, shapes[i].n, shapes[i].k, packed);
+    bench_gemm(b, "danq", 320, 1280, 74, A_COLUMNS);
+    bench_gemm(b, "danq", 1024, 925, 64, A_COLUMNS);
+    bench_gemm(b, "danq", 64, 1024, 925, B_COLUMNS);
+    bench_gemm(b, "", 128, 576, 992, A_COLUMNS);
+    bench_gemm(b, "", 64, 128, 25, A_COLUMNS);
     bench_outer(b, 64, 1, 64);
     bench_outer(b, 1000, 925, 64);
     bench_outer(b, 1000, 1000, 128);
     bench_convs(b);
-    bench_codes_all(b);
+    bench_codes_all(b, own);
     bench_lstm(b, 64, 75, 320);
-    bench_lstm(b, 16, 75, 320);
+    bench_lstm(b, 32, 75, 320); /* a tile of danq's training */
     bench_lstm(b, 1, 75, 320);
     bench_lstm(b, 64, 250, 128);
     bench_lstm(b, 64, 100, 32);
     bench_lstm(b, 32, 25, 32);
     bench_lstm(b, 8, 25, 32);
+}
+
+static bool wanted(const char *which, const char *isa, bool best) {
+    return strcmp(which, "all") == 0 || strcmp(which, isa) == 0 || (best && strcmp(which, "best") == 0);
 }
 
 int main(int argc, char **argv) {
@@ -360,21 +386,26 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", seqnet_errmsg());
         return 1;
     }
-    struct bench b = {.only = argc > 1 ? argv[1] : NULL};
+    const char *which = argc > 1 ? argv[1] : "best";
+    struct bench b = {.only = argc > 2 ? argv[2] : NULL};
+    bool any = false;
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* who reads a pipe sees every line when it is done */
     printf("%s\n", sn_cpu_name());
     printf("triad %.1f GB/s\n", bandwidth());
     for (int isa = best; isa >= SN_ISA_REF; isa--) {
         struct sn_kernels k;
         sn_kernels_init(&k, isa);
-        if (argc > 2 && strcmp(argv[2], k.isa) != 0) continue;
+        if (!wanted(which, k.isa, isa == (int)best)) continue;
+        any = true;
         char label[64];
         snprintf(label, sizeof label, "%s", k.isa);
         b.k = &k, b.label = label, b.isa = (enum sn_isa)isa, b.peak = peak(b.isa);
         printf("%s: FMA peak %.1f GFLOP/s\n", label, b.peak);
-        bench_all(&b);
+        bench_all(&b, true);
         if (isa != (int)best || sn_kernels_openblas(&k) < 0) continue;
         snprintf(label, sizeof label, "%s", k.provider);
-        bench_all(&b);
+        bench_all(&b, false);
     }
-    return 0;
+    if (!any) fprintf(stderr, "%s: no instruction set %s here\n", argv[0], which);
+    return any ? 0 : 1;
 }

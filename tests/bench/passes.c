@@ -144,6 +144,7 @@ int main(int argc, char **argv) {
     if (sn_isa_detect(&best) < 0) return 1;
     struct sn_kernels k;
     sn_kernels_init(&k, (int)best);
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* who reads a pipe sees every line when it is done */
     printf("%s\n", sn_cpu_name());
     struct bench b = {.k = &k, .only = argc > 1 ? argv[1] : NULL};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)

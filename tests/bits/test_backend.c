@@ -108,7 +108,8 @@ static void run_attribution(const struct net *n, const struct data *d, struct sn
     free(m);
 }
 
-static void run_mode(const struct net *n, const struct data *d, const struct setup *st, enum sn_mode mode, struct result *r) {
+static void run_mode(const struct net *n, const struct data *d, const struct setup *st, enum sn_mode mode, enum sn_rule rule,
+                     struct result *r) {
     struct sn_backend cpu, guarded, *be = &cpu;
     struct sn_pool *pool = NULL;
     struct sn_plan *plan;
@@ -118,7 +119,7 @@ static void run_mode(const struct net *n, const struct data *d, const struct set
     be->single_tile = st->single_tile;
     if (st->threads > 1) ck_assert_int_eq(sn_pool_create(st->threads, &pool), 0);
     struct sn_plan_options o = net_plan(n, mode, ROWS);
-    o.fuse = st->fuse, o.small_blocks = st->small_blocks;
+    o.fuse = st->fuse, o.small_blocks = st->small_blocks, o.rule = rule;
     ck_assert_msg(sn_plan_create(d->arch->graph, be, &o, &plan) == 0, "%s: %s", n->name, seqnet_errmsg());
     ck_assert_int_eq(sn_plan_set_params(plan, d->params), 0);
     ck_assert_int_eq(sn_session_create(plan, pool, &s), 0);
@@ -141,14 +142,15 @@ static void run_mode(const struct net *n, const struct data *d, const struct set
 static void compare(const struct net *n, const struct setup *a, const struct setup *b, const char *what) {
     struct data d;
     data_open(&d, n);
-    for (int mode = SN_INFER; mode <= SN_ATTRIBUTE; mode++) {
+    for (int i = SN_INFER; i <= SN_ATTRIBUTE + SN_RULE_GENOMICS; i++) {
+        int mode = i < SN_ATTRIBUTE ? i : SN_ATTRIBUTE, rule = i - mode;
         struct result x = {0}, y = {0};
-        run_mode(n, &d, a, (enum sn_mode)mode, &x);
-        run_mode(n, &d, b, (enum sn_mode)mode, &y);
+        run_mode(n, &d, a, (enum sn_mode)mode, (enum sn_rule)rule, &x);
+        run_mode(n, &d, b, (enum sn_mode)mode, (enum sn_rule)rule, &y);
         ck_assert_int_eq((int)x.n, (int)y.n);
-        for (size_t i = 0; i < x.n; i++)
-            ck_assert_msg(memcmp(&x.v[i], &y.v[i], sizeof x.v[i]) == 0, "%s, mode %d, %s: value %zu of %zu is %.9g and %.9g", n->name, mode,
-                          what, i, x.n, (double)x.v[i], (double)y.v[i]);
+        for (size_t k = 0; k < x.n; k++)
+            ck_assert_msg(memcmp(&x.v[k], &y.v[k], sizeof x.v[k]) == 0, "%s, mode %d, rule %d, %s: value %zu of %zu is %.9g and %.9g",
+                          n->name, mode, rule, what, k, x.n, (double)x.v[k], (double)y.v[k]);
         free(x.v);
         free(y.v);
     }

@@ -1,5 +1,5 @@
-"""The mean modularity of igraph and the best of igraph and leidenalg on seeded random graphs, for the unit test of src/motif/leiden.c: the same
-generator stands there in C. Usage: leiden.py > leiden.h (Python packages igraph, leidenalg)"""
+"""The mean modularity of igraph and the best of igraph and leidenalg on seeded random graphs, for the unit test of src/motif/leiden.c,
+where the same generator stands in C. Usage: leiden.py > leiden.h (Python packages igraph, leidenalg)"""
 
 import random
 import struct
@@ -57,7 +57,8 @@ def modularities(g, weights):
 
 
 if __name__ == "__main__":
-    print(f"/* Made by leiden.py: {SEEDS} seeds each of igraph {igraph.__version__} (mean, best) and leidenalg {leidenalg.__version__} (best). */")
+    versions = f"igraph {igraph.__version__} (mean, best) and leidenalg {leidenalg.__version__} (best)"
+    print(f"/* Made by leiden.py: {SEEDS} seeds each of {versions}. */")
     print("static const struct {\n    int n, blocks;\n    double inside, between; /* in 1/1000 */\n    int64_t edges;")
     print("    double weight, mean, best;\n} LEIDEN[] = {")
     for index, (n, blocks, inside, between) in enumerate(GRAPHS):

@@ -213,6 +213,8 @@ START_TEST(op_is_complete) {
     ck_assert_msg(op->help && strlen(op->help) > 10, "op %s has no help", op->name);
     ck_assert_msg(op->geometry != NULL, "op %s has no scan geometry", op->name);
     ck_assert_msg(op->rule != SN_ATTR_NONE, "op %s has no attribution rule", op->name);
+    ck_assert_msg(op->min_inputs == 0 || op->rule == SN_ATTR_COLLAPSE || op->split || (op->flags & (SN_OP_ALIAS | SN_OP_STOCHASTIC)),
+                  "op %s does not pass differences in two parts", op->name);
     for (int i = 0; op->params && op->params[i].name; i++)
         ck_assert_msg(op->params[i].help != NULL, "op %s: parameter %s has no help", op->name, op->params[i].name);
 }

@@ -109,7 +109,7 @@ static inline bool kt_shape(int i, int *ch, int *longest, bool *wide) {
 
 /* The case tables, ended by a NULL name. */
 #define KT_FAMILIES(X)                                                                                                                     \
-    X(math) X(element) X(softmax) X(pool) X(dropout) X(norm) X(loss) X(optim) X(codes) X(codes_pool) X(gemm) X(conv) X(lstm)
+    X(math) X(element) X(softmax) X(pool) X(dropout) X(norm) X(loss) X(optim) X(cancel) X(codes) X(codes_pool) X(gemm) X(conv) X(lstm)
 #define KT_DECLARE(family)                                                                                                                 \
     extern const struct kt_case kt_cases_##family[];                                                                                       \
     extern const struct kt_case kt_cases_##family##_f64[];

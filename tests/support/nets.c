@@ -87,6 +87,27 @@ const struct net nets[] = {
      "{units: "
      "2, activation: sigmoid}]",
      "binary_crossentropy", 2, 6, 6, true},
+    {"parts", /* differences in two parts go all this way */
+     "[batch_normalization: {name: b}, tanh: {name: t}, conv1d: {filters: 4, kernel_size: 3, padding: same, name: c}, add: {inputs: [c, "
+     "b], "
+     "name: s}, sigmoid: {}, average_pooling1d: {pool_size: 2, strides: 1, name: p}, batch_normalization: {name: q}, tanh: {name: u}, "
+     "concatenate: {inputs: [p, u, q]}, flatten: {}, dropout: {rate: 0.1}, batch_normalization: {}, tanh: {}, dense: {units: 3, "
+     "activation: sigmoid}, dense: {units: 2}]",
+     "mean_squared_error", 2, 9, 9, true},
+    {"parts_begin",
+     "[conv1d: {filters: 4, kernel_size: 3, activation: tanh}, max_pooling1d: {pool_size: 2}, batch_normalization: {}, sigmoid: {}, lstm: "
+     "{units: 3, return_sequences: true, name: l}, tanh: {name: t}, concatenate: {inputs: [t, l]}, softmax: {name: s}, "
+     "batch_normalization: {}, tanh: {}, global_average_pooling1d: {name: v}, global_average_pooling1d: {inputs: [s]}, tanh: {name: w}, "
+     "concatenate: {inputs: [v, w]}, dense: {units: 2, activation: sigmoid}]",
+     "binary_crossentropy", 2, 0, 14, false},
+    {"parts_fused", /* by genomics, parts begin where a fused chain ends */
+     "[conv1d: {filters: 4, kernel_size: 3, activation: relu}, global_max_pooling1d: {name: g}, dense: {units: 4, name: d}, add: {inputs: "
+     "[g, d]}, tanh: {}, dense: {units: 2}]",
+     "mean_squared_error", 2, 0, 12, false},
+    {"parts_rescale", /* by genomics, parts pass a function that follows Rescale */
+     "[conv1d: {filters: 3, kernel_size: 3, activation: tanh}, flatten: {name: f}, dense: {units: 12, name: d}, add: {inputs: [f, d]}, "
+     "tanh: {}, dense: {units: 2}]",
+     "mean_squared_error", 2, 6, 6, true},
     {0},
 };
 

@@ -130,6 +130,13 @@ START_TEST(ranges) {
     seqnet_explain_defaults(&e);
     e.n_references = 0;
     ck_assert_int_eq(seqnet_explain_check(&e), SEQNET_EINVAL);
+    seqnet_explain_defaults(&e);
+    e.method = "saliencey";
+    ck_assert_int_eq(seqnet_explain_check(&e), SEQNET_EINVAL);
+    ck_assert_ptr_nonnull(strstr(seqnet_errmsg(), "'saliency'"));
+    seqnet_explain_defaults(&e);
+    e.resume = 2;
+    ck_assert_int_eq(seqnet_explain_check(&e), SEQNET_EINVAL);
     seqnet_scan_defaults(&s);
     s.fpr = 0.1;
     s.threshold = 0.5;
@@ -563,6 +570,38 @@ START_TEST(explanation) {
 }
 END_TEST
 
+/* Several tasks at once: results and arrays of one after the other, each as asked for alone, by every method. */
+START_TEST(explanation_of_tasks) {
+    static const char *const methods[] = {"deeplift", "integrated-gradients", "input-x-gradient", "saliency", "ism"};
+    seqnet_ctx *ctx = context(1);
+    seqnet_model *m = fresh(ctx, arch_path, 3);
+    const char *bases = "GATTACAGATTACAGATTAC";
+    for (int k = 0; k < 5; k++) {
+        seqnet_explain_options o;
+        seqnet_explainer *e;
+        seqnet_explanation x[2] = {{.size = sizeof *x}, {.size = sizeof *x}}, one = {.size = sizeof one};
+        float actual[2 * 20 * 4], single[20 * 4];
+        seqnet_explain_defaults(&o);
+        o.method = methods[k];
+        o.n_references = 2;
+        o.task = "task3,task1";
+        ck_assert_msg(seqnet_explainer_create(ctx, &m, 1, &o, &e) == 0, "%s", seqnet_errmsg());
+        ck_assert_int_eq(seqnet_explainer_tasks(e), 2);
+        ck_assert_int_eq(seqnet_explain(e, bases, 20, 0, NULL, actual, 2 * 20 * 4 - 1, x), SEQNET_EINVAL);
+        ck_assert_int_eq(seqnet_explain(e, bases, 20, 0, NULL, actual, 2 * 20 * 4, x), 0);
+        seqnet_explainer_free(&e);
+        o.task = "task1";
+        ck_assert_int_eq(seqnet_explainer_create(ctx, &m, 1, &o, &e), 0);
+        ck_assert_int_eq(seqnet_explain(e, bases, 20, 0, NULL, single, 20 * 4, &one), 0);
+        ck_assert_int_eq(memcmp(actual + 20 * 4, single, sizeof single), 0);
+        ck_assert(x[1].output == one.output && x[0].output != one.output && isnan(one.expected) == (k > 1));
+        seqnet_explainer_free(&e);
+    }
+    seqnet_model_free(&m);
+    seqnet_ctx_free(&ctx);
+}
+END_TEST
+
 /* ---- evaluation ---- */
 
 static double find_metric(const seqnet_metric *v, int n, int task, const char *name) {
@@ -722,6 +761,7 @@ int main(void) {
     tcase_add_test(cases, training_callbacks);
     tcase_add_test(cases, scan_callbacks);
     tcase_add_test(cases, explanation);
+    tcase_add_test(cases, explanation_of_tasks);
     tcase_add_test(cases, evaluation);
     tcase_add_test(cases, labels_by_name);
     tcase_add_test(cases, models);

@@ -114,6 +114,9 @@ static void random_net(struct sn_str *y, struct sn_stream *r, int k, bool variab
                         2 + (int)sn_stream_below(r, 8), acts[sn_stream_below(r, 3)]));
 }
 
+static const char *const rules[] = {"rescale", "reveal-cancel", "genomics"};
+#define N_RULES 3
+
 START_TEST(random_networks) {
     static const char *const references[] = {"dinucleotide", "zero", "uniform"};
     static const enum sn_task_kind kinds[] = {SN_TASK_BINARY, SN_TASK_CLASSES, SN_TASK_NUMBER};
@@ -130,6 +133,7 @@ START_TEST(random_networks) {
         seqnet_explain_options o = options(references[k % 3]);
         make_rows(40, variable, k % 4 ? 0 : 10, (uint64_t)k);
         o.task = m->n_tasks > 1 ? "task2" : NULL;
+        o.rule = rules[_i];
         explain(&m, 1, &o, N);
         check_sums(y.s);
         for (int i = 0; i < N; i++) {
@@ -161,6 +165,7 @@ START_TEST(probabilities) {
         make_rows(40, variable, 0, (uint64_t)k);
         o.task = "task3";
         o.target = "probability";
+        o.rule = rules[k % N_RULES];
         explain(&m, 1, &o, N);
         ck_ok(sn_scorer_create(&m, 1, &so, &s));
         for (int i = 0; i < N; i++) {
@@ -278,6 +283,7 @@ START_TEST(strands_mirror) {
     for (int k = 0; k < 8; k++) {
         struct sn_model *m = net_make(texts[k % 4], SN_TASK_BINARY, 1, 5, 2);
         seqnet_explain_options o = options(references[k / 4]);
+        o.rule = rules[_i];
         make_rows(40, k % 4 > 1, 0, 9);
         explain(&m, 1, &o, N);
         memcpy(h, hyp, sizeof h);
@@ -306,7 +312,7 @@ START_TEST(maximum_has_a_winner) {
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         const double *const x[2] = {&cases[k].x[0], &cases[k].x[1]}, *const r[2] = {&cases[k].r[0], &cases[k].r[1]};
         sn_real seed[2];
-        sn_target_seeds(e, m, &u, x, r, &seed[0], &seed[1]);
+        sn_target_seeds(e, &e->tasks[0], m, &u, x, r, &seed[0], &seed[1]);
         for (int s = 0; s < 2; s++) ck_assert_double_eq_tol((double)seed[s], cases[k].seed[s], 1e-6);
     }
     sn_explainer_free(e);
@@ -341,6 +347,7 @@ START_TEST(ensemble_is_the_mean) {
     static float mean[N * ROW * 4];
     double output = 0;
     seqnet_explain_options o = options("dinucleotide");
+    o.rule = rules[_i];
     make_rows(40, false, 0, 9);
     memset(mean, 0, sizeof mean);
     for (int k = 0; k < 3; k++) {
@@ -451,6 +458,7 @@ START_TEST(grouping_threads_memory) {
         struct sn_model *m = net_make(texts[k % 2], SN_TASK_BINARY, 1, 5, 2);
         seqnet_explain_options o = options(references[k / 2]);
         struct sn_explainer *e;
+        o.rule = rules[_i];
         o.n_references = 50;
         make_rows(40, k % 2, 0, 9);
         memset(hyp, 0, sizeof hyp);
@@ -492,6 +500,9 @@ START_TEST(bad_input) {
     o = options("dinucleotide");
     o.method = "magic";
     ck_error(sn_explainer_create(&rt, &m, 1, &o, &e), SEQNET_ENOTSUP, "expected deeplift");
+    o = options("dinucleotide");
+    o.rule = "cancel";
+    ck_error(sn_explainer_create(&rt, &m, 1, &o, &e), SEQNET_EINVAL, "rescale, reveal-cancel or genomics");
     o = options("dinucleotide");
     o.target = "odds";
     ck_error(sn_explainer_create(&rt, &m, 1, &o, &e), SEQNET_EINVAL, "logit or probability");
@@ -722,9 +733,8 @@ START_TEST(folder) {
         ck_assert_double_le(r.worst_residual, TOLERANCE);
         ck_assert_int_eq(r.above_warning, 0);
         for (int i = 0; i < N; i++) {
-            ck_assert_float_eq(x.output[i], (float)out[i].output);
-            ck_assert_float_eq(x.expected[i], (float)out[i].expected);
-            for (int64_t p = 0; p < len[i]; p++) ck_assert_float_eq(x.contribution[d->offset[i] + p], contribution(i, p));
+            ck_assert_float_eq(x.tasks[0].output[i], (float)out[i].output);
+            ck_assert_float_eq(x.tasks[0].expected[i], (float)out[i].expected);
         }
         static const char *const files[] = {"one_hot.npz",   "hypothetical.npz", "contributions.npz",     "contributions.tsv",
                                             "sequences.tsv", "run.tsv",          "contributions.bedgraph"};
@@ -775,11 +785,16 @@ START_TEST(filters) {
 }
 END_TEST
 
+static int fetch_eight(void *self, int64_t i, float *c) {
+    memcpy(c, (const float *)self + 4 * i, 4 * sizeof *c);
+    return 0;
+}
+
 /* Windows that reach over a contig's ends: what is outside is not written. */
 START_TEST(track_is_clipped) {
     struct sn_dataset *d;
     struct sn_outfile *f;
-    static const float c[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static float c[] = {1, 2, 3, 4, 5, 6, 7, 8};
     char *text;
     size_t n;
     ck_ok(sn_dataset_create(sn_alphabet_find("dna"), &d));
@@ -789,7 +804,7 @@ START_TEST(track_is_clipped) {
     }
     d->chrom_length[0] = 10;
     ck_ok(sn_outfile_open(temp_path("t"), &f));
-    ck_ok(sn_track_write(d, c, f));
+    ck_ok(sn_track_write(d, fetch_eight, c, f));
     ck_ok(sn_outfile_commit(f));
     ck_ok(sn_read_file(temp_path("t"), 1000, &text, &n));
     ck_assert_str_eq(text, "c\t0\t1\t3\nc\t1\t2\t4\nc\t8\t9\t8\nc\t9\t10\t7\n");
@@ -836,20 +851,20 @@ int main(void) {
     TCase *t = tcase_create("explain");
     tcase_add_checked_fixture(t, open_all, close_all);
     tcase_set_timeout(t, 120);
-    tcase_add_test(t, random_networks);
+    tcase_add_loop_test(t, random_networks, 0, N_RULES);
     tcase_add_test(t, probabilities);
     tcase_add_test(t, linear_by_hand);
     tcase_add_test(t, hypothetical_agrees);
     tcase_add_test(t, shuffles_by_index);
-    tcase_add_test(t, strands_mirror);
+    tcase_add_loop_test(t, strands_mirror, 0, N_RULES);
     tcase_add_test(t, maximum_has_a_winner);
     tcase_add_test(t, average_is_the_mean_of_strands);
-    tcase_add_test(t, ensemble_is_the_mean);
+    tcase_add_loop_test(t, ensemble_is_the_mean, 0, N_RULES);
     tcase_add_test(t, classes_cancel);
     tcase_add_test(t, standardised_targets);
     tcase_add_test(t, short_sequences);
     tcase_add_test(t, outside_explains_nothing);
-    tcase_add_test(t, grouping_threads_memory);
+    tcase_add_loop_test(t, grouping_threads_memory, 0, N_RULES);
     tcase_add_test(t, bad_input);
     tcase_add_test(t, folder);
     tcase_add_test(t, filters);

@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/mem.h"
 #include "unit.h"
 
 static char dir[64], name[128];
@@ -291,6 +292,23 @@ START_TEST(written_by_name) {
 }
 END_TEST
 
+START_TEST(cells_and_names) {
+    static const char *const cells[] = {"", "plain", "\ta\r\nb\t", "\n"};
+    struct sn_str s = {0};
+    struct sn_outfile *f;
+    ck_assert_int_eq(sn_file_word(&s, "..a/b c\xc3\xa9-1.tsv", 14), 0);
+    ck_assert_str_eq(s.s, "_.a_b_c__-1.ts");
+    sn_str_free(&s);
+    ck_assert_int_eq(sn_outfile_open(name, &f), 0);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(sn_outfile_cell(f, cells[i]), 0);
+        ck_assert_int_eq(sn_outfile_write(f, "|", 1), 0);
+    }
+    ck_assert_int_eq(sn_outfile_commit(f), 0);
+    expect_content(name, "|plain| a  b | |");
+}
+END_TEST
+
 START_TEST(folders) {
     char path[160];
     snprintf(path, sizeof path, "%s/a/b//c/", dir);
@@ -349,6 +367,7 @@ int main(void) {
     tcase_add_test(t, interrupted_writes);
     tcase_add_test(t, special_targets);
     tcase_add_test(t, written_by_name);
+    tcase_add_test(t, cells_and_names);
     tcase_add_test(t, folders);
     tcase_add_test(t, reading);
     suite_add_tcase(s, t);

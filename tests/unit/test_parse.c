@@ -224,6 +224,29 @@ static void check_f32(uint32_t bits) {
     ck_assert_msg(memcmp(&back, &v, 4) != 0, "%08x: %s is longer than %s", bits, buf, text);
 }
 
+START_TEST(format_digits) {
+    static const struct {
+        double v;
+        int digits;
+        const char *want;
+    } cases[] = {
+        {0.123456, 3, "0.123"},
+        {0.30000000000000004, 6, "0.3"},
+        {-1234.5, 2, "-1200"},
+        {9.996, 3, "10"},
+        {3.24e-19, 2, "3.2e-19"},
+        {1e15, 3, "1e+15"},
+        {0, 3, "0"},
+        {5e-324, 1, "5e-324"},
+        {0.1, 17, "0.10000000000000001"},
+    };
+    char buf[32];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_str_eq(sn_format_digits(cases[i].v, cases[i].digits, buf), cases[i].want);
+    ck_assert_str_eq(sn_format_digits(NAN, 3, buf), "nan");
+}
+END_TEST
+
 START_TEST(format_f32_round_trip) {
     struct sn_stream s;
     for (uint32_t e = 0; e < 256; e++)
@@ -279,6 +302,7 @@ int main(void) {
     tcase_add_test(t, parse_floats_like_strtod);
     tcase_add_test(t, nearest_names);
     tcase_add_test(t, format_examples);
+    tcase_add_test(t, format_digits);
     tcase_add_test(t, format_f32_round_trip);
     tcase_add_test(t, format_f64_round_trip);
     tcase_add_test(t, numbers_ignore_the_locale);

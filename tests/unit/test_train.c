@@ -197,6 +197,63 @@ START_TEST(metrics_ignore_order) {
 }
 END_TEST
 
+/* Area under the points by trapezoids; average precision by steps. */
+static void areas(const struct sn_roc_point *v, int k, double pos, double neg, double *roc, double *pr) {
+    double tp = 0, fp = 0;
+    *roc = *pr = 0;
+    for (int i = 0; i < k; i++) {
+        *roc += ((double)v[i].fp - fp) * ((double)v[i].tp + tp) / 2 / (pos * neg);
+        *pr += ((double)v[i].tp - tp) / pos * (double)v[i].tp / (double)(v[i].tp + v[i].fp);
+        tp = (double)v[i].tp, fp = (double)v[i].fp;
+    }
+}
+
+START_TEST(roc_points) {
+    static float score[3000], target[3000];
+    static struct sn_roc_point v[3000];
+    struct sn_stream r;
+    int64_t n, pos;
+    double roc, pr;
+    /* by hand: ties are one threshold, a missing target does not count */
+    static const float s[7] = {.9f, .8f, .8f, .5f, .5f, .1f, .7f}, y[7] = {1, 1, 0, 0, 1, 0, NAN};
+    static const struct sn_roc_point want[4] = {{1, 0}, {2, 1}, {3, 2}, {3, 3}};
+    ck_assert_int_eq(sn_roc_points(s, y, 7, 1, 100, v, &n, &pos), 4);
+    ck_assert(n == 6 && pos == 3 && memcmp(v, want, sizeof want) == 0);
+    /* all thresholds: their areas are the metrics; 3000 of a model that knows something, one positive in nine */
+    sn_stream_init(&r, 3, 0, 0);
+    for (int i = 0; i < 3000; i++) {
+        target[i] = i % 9 == 0;
+        score[i] = (float)floor(500 * (sn_stream_normal(&r) + 1.5 * (double)target[i])) / 500;
+    }
+    int all = sn_roc_points(score, target, 3000, 1, 3000, v, &n, &pos);
+    ck_assert(all > 1000 && n == 3000 && pos == 334);
+    areas(v, all, 334, 2666, &roc, &pr);
+    ck_assert_double_eq_tol(roc, sn_auroc(score, target, 3000, 1), 1e-12);
+    ck_assert_double_eq_tol(pr, sn_auprc(score, target, 3000, 1), 1e-12);
+    /* thinned: no more than asked for, each one of the thresholds, no step along the way longer than it must be, the last with everything
+     */
+    static struct sn_roc_point few[200];
+    int k = sn_roc_points(score, target, 3000, 1, 200, few, &n, &pos);
+    ck_assert(k <= 200 && k > 150 && few[k - 1].tp == 334 && few[k - 1].fp == 2666);
+    double old = 0;
+    for (int i = 0, j = 0; i < k; i++) {
+        while (j < all && (v[j].tp != few[i].tp || v[j].fp != few[i].fp)) j++;
+        ck_assert_int_lt(j, all);
+        double way = ((double)few[i].tp / 334 + (double)few[i].fp / 2666) / 2;
+        ck_assert(way > old && way - old < 2.5 / 199);
+        old = way;
+    }
+    areas(few, k, 334, 2666, &roc, &pr);
+    ck_assert_double_eq_tol(roc, sn_auroc(score, target, 3000, 1), 1e-3);
+    /* one class, a score that is no number, nothing */
+    for (int i = 0; i < 7; i++) target[i] = 1;
+    ck_assert(sn_roc_points(s, target, 7, 1, 100, v, &n, &pos) == 0 && n == 7 && pos == 7);
+    score[0] = NAN;
+    ck_assert(sn_roc_points(score, y, 7, 1, 100, v, &n, &pos) == 0 && n == 0);
+    ck_assert(sn_roc_points(s, y, 0, 1, 100, v, &n, &pos) == 0 && n == 0);
+}
+END_TEST
+
 /* ---- schedule
  * ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -487,6 +544,15 @@ static void check_provenance(const struct sn_model *m, const seqnet_train_result
     ck_assert(json_real_value(json_object_get(json_object_get(j, "best"), "val_loss")) == res->best_valid_loss);
     ck_assert_str_eq(json_string_value(json_object_get(j, "command")), "train \"x\" caf??");
     ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(j, "data"), "training_sequences")), res->n_train);
+    const json_t *tasks = json_object_get(j, "validation_tasks"), *task = json_array_get(tasks, 0), *curve = json_object_get(task, "curve");
+    ck_assert_int_eq(json_array_size(tasks), (size_t)m->n_tasks);
+    ck_assert_str_eq(json_string_value(json_object_get(task, "task")), m->tasks[0]);
+    ck_assert_int_eq(json_integer_value(json_object_get(task, "n")), res->n_valid);
+    /* the kept epoch's weights are the ones that were measured */
+    ck_assert(json_real_value(json_object_get(task, "auroc")) == json_real_value(json_object_get(json_object_get(j, "best"), "val_auroc")));
+    const json_t *last = json_array_get(curve, json_array_size(curve) - 1);
+    int64_t tp = json_integer_value(json_array_get(last, 0)), fp = json_integer_value(json_array_get(last, 1));
+    ck_assert(tp == json_integer_value(json_object_get(task, "positives")) && tp + fp == res->n_valid);
     json_decref(j);
 }
 
@@ -811,6 +877,7 @@ int main(void) {
     TCase *parts = tcase_create("parts"), *runs = tcase_create("runs");
     tcase_add_test(parts, metrics_goldens);
     tcase_add_test(parts, metrics_ignore_order);
+    tcase_add_test(parts, roc_points);
     tcase_add_test(parts, schedules);
     tcase_add_test(parts, class_weights);
     tcase_add_test(parts, label_checks);

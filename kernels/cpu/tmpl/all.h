@@ -1,4 +1,5 @@
 /* Every family of slots; included once per table. */
+#include "cpu/tmpl/cancel.h"
 #include "cpu/tmpl/codes_attr.h"
 #include "cpu/tmpl/codes_global.h"
 #include "cpu/tmpl/codes_pool.h"
@@ -21,6 +22,7 @@ static void SN_T(fill_all)(struct sn_kernels *k) {
     SN_T(fill_pool)(k);
     SN_T(fill_dropout)(k);
     SN_T(fill_norm)(k);
+    SN_T(fill_cancel)(k);
     SN_T(fill_loss)(k);
     SN_T(fill_optim)(k);
     SN_T(fill_codes)(k);
