@@ -1,5 +1,6 @@
 #include "core/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -241,6 +242,17 @@ int sn_make_dir(const char *path) {
     SN_TRY(rc);
     SN_TRY(make_one_dir(path));
     return access(path, W_OK | X_OK) == 0 ? 0 : sn_error_errno(path, "cannot write into the folder");
+}
+
+void sn_remove_files(const char *folder, const char *begin, const char *end) {
+    DIR *d = opendir(folder);
+    size_t most = strlen(end);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        size_t n = strlen(e->d_name);
+        bool named = strncmp(e->d_name, begin, strlen(begin)) == 0 && n >= most && strcmp(e->d_name + n - most, end) == 0;
+        if (named) unlinkat(dirfd(d), e->d_name, 0);
+    }
+    if (d) closedir(d);
 }
 
 static int read_fd(int fd, const char *path, size_t max, char **out, size_t *n) {

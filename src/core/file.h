@@ -28,6 +28,9 @@ int sn_file_word(struct sn_str *s, const char *name, int most);
 /* Creates a folder (and its parents) when missing; error if the name exists and is not a folder or is not writable. */
 int sn_make_dir(const char *path);
 
+/* Removes the files of a folder whose names begin and end so; what is not there or cannot be removed is no error. */
+void sn_remove_files(const char *folder, const char *begin, const char *end);
+
 /* Reads a whole regular file of at most `max` bytes into *out (NUL added behind the end; free()). */
 int sn_read_file(const char *path, size_t max, char **out, size_t *n);
 /* Replaces a text that is gzip data (any number of members: bgzip too) by what it unpacks to, at most `max` bytes; others stay. On failure

@@ -176,3 +176,7 @@ done:
     for (size_t i = 0; i < FILES; i++) sn_outfile_abort(out[i]);
     return rc;
 }
+
+void sn_patterns_remove(const char *folder) {
+    for (size_t i = 0; i < FILES; i++) sn_remove_files(folder, files[i].name, files[i].name);
+}

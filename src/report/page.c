@@ -207,6 +207,8 @@ int sn_report_write(const struct sn_report *r, const char *folder) {
     SN_TRY(check(r));
     SN_GO(sn_str_printf(&path, "%s/report", folder));
     SN_GO(sn_make_dir(path.s));
+    static const char *const pictures[] = {"sequence_", "pattern_", "training_", "roc_", "pr_", "residuals.", NULL};
+    for (int i = 0; pictures[i]; i++) sn_remove_files(path.s, pictures[i], ".svg"); /* of an earlier report */
     path.n = 0;
     SN_GO(sn_str_printf(&path, "%s/report.html", folder));
     SN_GO(sn_outfile_open(path.s, &f));
