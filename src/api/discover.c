@@ -133,12 +133,8 @@ static int motif_lines(struct sn_outfile *f, const struct sn_motif_set *queries,
 static int write_matches(const char *folder, const struct sn_motif_set *queries, const struct sn_motif_set *known,
                          const struct sn_tomtom_hits *hits) {
     struct sn_outfile *f = NULL;
-    char *path = NULL;
-    int rc = path_in(folder, MATCHES, &path);
-    if (rc == 0) rc = sn_outfile_open(path, &f);
-    free(path);
-    SN_TRY(rc);
-    rc = motif_lines(f, queries, known, hits);
+    SN_TRY(sn_outfile_open_in(folder, MATCHES, &f));
+    int rc = motif_lines(f, queries, known, hits);
     if (rc == 0) return sn_outfile_commit(f);
     sn_outfile_abort(f);
     return rc;

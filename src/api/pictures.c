@@ -18,17 +18,9 @@
 #define NAME_LENGTH 60      /* of a sequence's name in a file name */
 #define LOGO_POSITIONS 2400 /* of longer sequences the part about the strongest base is drawn */
 
-static int open_file(const char *folder, const char *name, struct sn_outfile **f) {
-    struct sn_str path = {0};
-    int rc = sn_str_printf(&path, "%s/%s", folder, name);
-    if (rc == 0) rc = sn_outfile_open(path.s, f);
-    sn_str_free(&path);
-    return rc;
-}
-
 static int draw(const char *folder, const char *file, const struct sn_logo *logo) {
     struct sn_outfile *f = NULL;
-    SN_TRY(open_file(folder, file, &f));
+    SN_TRY(sn_outfile_open_in(folder, file, &f));
     int rc = sn_logo_write(logo, f);
     if (rc == 0) return sn_outfile_commit(f);
     sn_outfile_abort(f);
@@ -104,8 +96,8 @@ done:
 static int write_motifs(const struct sn_pictures *p, const struct sn_filters *filters, struct sn_motif_set *set) {
     struct sn_outfile *meme = NULL, *table = NULL;
     int rc = 0;
-    SN_GO(open_file(p->folder, "filters.meme", &meme));
-    SN_GO(open_file(p->folder, "filters.tsv", &table));
+    SN_GO(sn_outfile_open_in(p->folder, "filters.meme", &meme));
+    SN_GO(sn_outfile_open_in(p->folder, "filters.tsv", &table));
     SN_GO(sn_outfile_printf(table, "filter\tsites\tmax_activation\tinformation\tconsensus%s\n",
                             p->known->n ? "\tbest_match\tbest_match_name\tcorrelation\tstrand\toffset" : ""));
     for (int i = 0; i < filters->n; i++) SN_GO(write_filter(p, &filters->v[i], set, table));

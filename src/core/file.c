@@ -139,6 +139,15 @@ static int flush(struct sn_outfile *f) {
     return write_all(f, f->buf, n);
 }
 
+int sn_outfile_open_in(const char *folder, const char *name, struct sn_outfile **out) {
+    struct sn_str path = {0};
+    *out = NULL;
+    int rc = sn_str_printf(&path, "%s/%s", folder, name);
+    if (rc == 0) rc = sn_outfile_open(path.s, out);
+    sn_str_free(&path);
+    return rc;
+}
+
 int sn_outfile_write(struct sn_outfile *f, const void *data, size_t n) {
     if (f->failed) return repeat_failure(f);
     if (n > BUFFER - f->n) SN_TRY(flush(f));

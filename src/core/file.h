@@ -12,6 +12,7 @@ struct sn_str;
 
 /* Opens for writing; fails before any computing when the folder is missing or not writable, or the name is a directory. */
 int sn_outfile_open(const char *name, struct sn_outfile **out);
+int sn_outfile_open_in(const char *folder, const char *name, struct sn_outfile **out);
 int sn_outfile_write(struct sn_outfile *f, const void *data, size_t n);
 int sn_outfile_printf(struct sn_outfile *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A text as one cell of a tab-separated table: what would end the cell or the line becomes a space. */

@@ -94,14 +94,6 @@ static int join(const char *folder, const char *file, struct sn_str *path) {
     return sn_str_printf(path, "%s/%s", folder, file);
 }
 
-static int open_text(const struct files *f, const char *file, struct sn_outfile **out) {
-    struct sn_str path = {0};
-    int rc = join(f->folder, file, &path);
-    if (rc == 0) rc = sn_outfile_open(path.s, out);
-    sn_str_free(&path);
-    return rc;
-}
-
 static int open_array(const struct files *f, const char *file, struct sn_npz **out) {
     struct sn_str path = {0};
     int rc = join(f->folder, file, &path);
@@ -123,10 +115,10 @@ static int open_files(struct files *f) {
     SN_TRY(open_array(f, "one_hot.npz", &f->one_hot));
     SN_TRY(open_array(f, "hypothetical.npz", &f->hypothetical));
     SN_TRY(open_array(f, "contributions.npz", &f->contributions));
-    SN_TRY(open_text(f, "contributions.tsv", &f->table));
-    SN_TRY(open_text(f, "sequences.tsv", &f->sequences));
-    SN_TRY(open_text(f, "run.tsv", &f->run));
-    if (d->at) SN_TRY(open_text(f, TRACK, &f->track));
+    SN_TRY(sn_outfile_open_in(f->folder, "contributions.tsv", &f->table));
+    SN_TRY(sn_outfile_open_in(f->folder, "sequences.tsv", &f->sequences));
+    SN_TRY(sn_outfile_open_in(f->folder, "run.tsv", &f->run));
+    if (d->at) SN_TRY(sn_outfile_open_in(f->folder, TRACK, &f->track));
     SN_TRY(sn_outfile_printf(f->table, "sequence\tposition\tbase\tcontribution"));
     for (const char *c = a->letters; *c; c++) SN_TRY(sn_outfile_printf(f->table, "\thypothetical_%c", *c));
     SN_TRY(sn_outfile_printf(f->table, "\n"));

@@ -218,9 +218,7 @@ int sn_report_write(const struct sn_report *r, const char *folder) {
     SN_GO(sn_str_printf(&path, "%s/report", folder));
     SN_GO(sn_make_dir(path.s));
     remove_earlier(path.s);
-    path.n = 0;
-    SN_GO(sn_str_printf(&path, "%s/report.html", folder));
-    SN_GO(sn_outfile_open(path.s, &f));
+    SN_GO(sn_outfile_open_in(folder, "report.html", &f));
     p.h.f = f;
     put_page(&p);
     SN_GO(p.h.rc);
