@@ -8,7 +8,7 @@ usage() {
     cat <<'TEXT'
 usage: ./bootstrap.sh COMMAND
 
-  demo              build, then train on real REST ChIP-seq peaks, scan a stretch of chr22 and draw the motif found
+  demo              build, then train on real REST ChIP-seq peaks, scan a stretch of chr22 and report the motif found
   test              build, then run the test suite
   build             build in build/ (the program is build/seqnet)
   bench [ARGUMENT]  measure against PyTorch, TensorFlow, ONNX Runtime and OpenVINO (see `bench --help`; downloads them once)

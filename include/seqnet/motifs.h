@@ -93,17 +93,20 @@ SEQNET_API SEQNET_NODISCARD int seqnet_motifs_scan_write(seqnet_ctx *ctx, const 
 
 typedef struct seqnet_discover_options {
     size_t size;
-    const char *folder;       /**< of seqnet_explain_source(): its arrays and names are taken; or NULL and the two below */
-    const char *one_hot;      /**< NumPy array (sequences, 4, length), bases in the order A, C, G, T; (sequences, length, 4) too */
-    const char *hypothetical; /**< hypothetical contributions, the same shape */
-    int window, flank;        /**< of a seqlet: window + 2 flank letters; default 21, 10 */
-    double fdr;               /**< false discovery rate of seqlets; default 0.2 */
-    int64_t max_seqlets;      /**< of each sign; of more a subset is drawn; 0 = all; default 20000 */
-    int leiden_seeds;         /**< partitions tried per clustering; the best is taken */
-    const char *density;      /**< "compat" | "consistent": kernel of the density adaptation */
-    int min_seqlets;          /**< of a pattern; default 20 */
-    int subpatterns;          /**< 1: look for patterns within patterns */
-    int rna;                  /**< 1: one strand only */
+    const char *folder;          /**< of seqnet_explain_source(): its arrays and names are taken; or NULL and the two below */
+    const char *one_hot;         /**< NumPy array (sequences, 4, length), bases in the order A, C, G, T; (sequences, length, 4) too */
+    const char *hypothetical;    /**< hypothetical contributions, the same shape */
+    int window, flank;           /**< of a seqlet: window + 2 flank letters; default 21, 10 */
+    double fdr;                  /**< false discovery rate of seqlets; default 0.2 */
+    double min_passing;          /**< least share of windows that pass; 0 (default): by length, ten windows a sequence within 3 and 10 % */
+    int64_t max_seqlets;         /**< of each sign; of more a subset is drawn; 0 = all; default 20000 */
+    int leiden_seeds;            /**< partitions tried per clustering; the best is taken */
+    const char *density;         /**< "compat" | "consistent": kernel of the density adaptation */
+    int min_seqlets;             /**< of a pattern; default 20 */
+    int trim_window, trim_flank; /**< letters of a pattern: window + 2 flank; window 0 (default): by length, 30 and 10, of sequences below
+                                    200 letters 20 and 5 */
+    int subpatterns;             /**< 1: look for patterns within patterns */
+    int rna;                     /**< 1: one strand only */
     uint64_t seed;
     int64_t max_memory; /**< bytes for arrays that are not read in place; 0 = any */
 } seqnet_discover_options;

@@ -32,6 +32,9 @@ static void inner_options(const seqnet_discover_options *o, struct sn_discover_o
     d->window = o->window;
     d->flank = o->flank;
     d->fdr = o->fdr;
+    d->min_passing = o->min_passing;
+    d->trim_window = o->trim_window;
+    d->trim_flank = o->trim_flank;
     d->max_seqlets = o->max_seqlets;
     d->leiden_seeds = o->leiden_seeds;
     if (o->density) d->density = strcmp(o->density, "consistent") == 0 ? SN_DENSITY_CONSISTENT : SN_DENSITY_COMPAT;
@@ -52,6 +55,7 @@ int seqnet_discover_check(const seqnet_discover_options *caller) {
     SN_TRY(sn_check_int("subpatterns", o.subpatterns, 0, 1));
     SN_TRY(sn_check_int("rna", o.rna, 0, 1));
     SN_TRY(sn_check_int("max_memory", o.max_memory, 0, INT64_MAX));
+    if (o.trim_flank > 0 && o.trim_window == 0) return sn_error(SEQNET_EINVAL, "discover: trim_flank needs trim_window");
     inner_options(&o, &d);
     return sn_discover_check(&d);
 }

@@ -126,12 +126,14 @@ static void place_entries(struct index *x, int tile, uint32_t *place) {
 /* Sorts all entries into lists by counting; lists of a single seqlet are dropped, they meet nobody. */
 static int build(struct index *x) {
     uint32_t keys = x->table.n, lists_end = 0;
-    uint32_t *place = sn_calloc((size_t)keys + 1, sizeof *place);
+    size_t bytes = ((size_t)keys + 1) * sizeof(uint32_t);
+    uint32_t *place = sn_aligned_alloc(bytes); /* huge pages: what follows jumps about in it */
     x->first = sn_calloc((size_t)x->n + 1, sizeof *x->first);
     if (!place || !x->first) {
-        free(place);
+        sn_aligned_free(place);
         return SEQNET_ENOMEM;
     }
+    memset(place, 0, bytes);
     count_entries(x, place);
     for (uint32_t k = 0; k < keys; k++) {
         uint32_t n = place[k];
@@ -139,12 +141,12 @@ static int build(struct index *x) {
         if (n > 1) lists_end += n;
     }
     x->row = sn_calloc((size_t)x->first[x->n], sizeof *x->row);
-    x->posting = sn_calloc((size_t)lists_end, sizeof *x->posting);
+    x->posting = sn_aligned_alloc((size_t)lists_end * sizeof *x->posting);
     int rc = x->row && x->posting ? 0 : SEQNET_ENOMEM;
     for (int tile = 0; tile < (x->n + PER_TILE - 1) / PER_TILE && rc == 0; tile++) place_entries(x, tile, place);
     for (uint32_t k = 0; k < keys && rc == 0; k++)
         if (place[k] != UINT32_MAX) x->posting[place[k] - 1].id |= 2;
-    free(place);
+    sn_aligned_free(place);
     return rc;
 }
 
@@ -207,7 +209,7 @@ int sn_coarse_neighbours(const struct sn_attributions *a, const struct sn_seqlet
     free(x->entries);
     free(x->first);
     free(x->row);
-    free(x->posting);
+    sn_aligned_free(x->posting);
     free(x);
     return rc;
 }

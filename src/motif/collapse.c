@@ -142,8 +142,7 @@ static int align_tile(void *arg, int tile, int worker) {
     (void)worker;
     struct pass *p = arg;
     int pair = p->todo[tile];
-    sn_pile_align(p->v[pair / p->n], p->v[pair % p->n], !p->d->o->rna, &p->at[pair]);
-    return 0;
+    return sn_pile_align(p->v[pair / p->n], p->v[pair % p->n], !p->d->o->rna, &p->at[pair]);
 }
 
 static int auroc_tile(void *arg, int tile, int worker) {
@@ -278,7 +277,7 @@ static int join_pairs(struct pass *p, const struct pair_rank *pairs, int n, stru
 /* ---- all passes ---- */
 
 /* What is known of pairs of piles that did not change. */
-static int carry_over(const struct pass *old, struct pass *next) {
+static void carry_over(const struct pass *old, struct pass *next) {
     for (int i = 0; i < next->n; i++)
         for (int j = 0; j < next->n; j++) {
             int from_i = -1, from_j = -1;
@@ -292,7 +291,6 @@ static int carry_over(const struct pass *old, struct pass *next) {
             next->at[i * next->n + j] = old->at[from_i * old->n + from_j];
             next->auroc[i * next->n + j] = old->auroc[from_i * old->n + from_j];
         }
-    return 0;
 }
 
 static void pass_free(struct pass *p) {

@@ -159,8 +159,8 @@ static int make_tile(void *arg, int tile, int worker) {
 int sn_tracks_make(const struct sn_attributions *a, const struct sn_seqlet *s, int n, struct sn_pool *pool, struct sn_tracks *out) {
     int length = n > 0 ? s[0].end - s[0].start : 0, stride = (length * SN_TRACK + 63) / 64 * 64;
     *out = (struct sn_tracks){.n = n, .length = length, .stride = stride};
-    out->value = sn_calloc((size_t)n, (size_t)length * SN_TRACK * sizeof *out->value);
-    out->byte = sn_calloc((size_t)n, (size_t)stride);
+    out->value = sn_aligned_alloc((size_t)n * (size_t)length * SN_TRACK * sizeof *out->value);
+    out->byte = sn_aligned_alloc((size_t)n * (size_t)stride);
     out->size_stride = (length + 31) / 32 * 32;
     out->size = sn_calloc((size_t)n, (size_t)out->size_stride);
     out->large = sn_calloc((size_t)n, 1);
@@ -173,8 +173,8 @@ int sn_tracks_make(const struct sn_attributions *a, const struct sn_seqlet *s, i
 }
 
 void sn_tracks_free(struct sn_tracks *t) {
-    free(t->value);
-    free(t->byte);
+    sn_aligned_free(t->value);
+    sn_aligned_free(t->byte);
     free(t->size);
     free(t->large);
     free(t->whole);

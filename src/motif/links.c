@@ -112,8 +112,8 @@ int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_p
     SN_GO(lay_out(&j));
     SN_GO(sn_pool_run(pool, tiles, workers, fill_own_tile, &j));
     fill_others(&j);
-    free(nb->id);
-    free(nb->score);
+    sn_aligned_free(nb->id);
+    sn_aligned_free(nb->score);
     nb->id = NULL;
     nb->score = NULL;
     out->links = (struct sn_links){.n = nb->n, .first = out->first, .to = out->to, .weight = out->weight};

@@ -125,8 +125,8 @@ int sn_neighbours_find(int n, int k, bool with_self, sn_similar_fn fn, const voi
     struct job j = {.nb = out, .fn = fn, .self = self};
     int rc = 0, workers = sn_pool_size(pool);
     out->count = sn_calloc((size_t)n, sizeof *out->count);
-    out->id = sn_calloc((size_t)n * (size_t)k, sizeof *out->id);
-    out->score = sn_calloc((size_t)n * (size_t)k, sizeof *out->score);
+    out->id = sn_aligned_alloc((size_t)n * (size_t)k * sizeof *out->id);
+    out->score = sn_aligned_alloc((size_t)n * (size_t)k * sizeof *out->score);
     j.score = sn_calloc((size_t)n, BLOCK * sizeof *j.score);
     if (!out->count || !out->id || !out->score || !j.score) SN_GO(SEQNET_ENOMEM);
     for (int i = 0; with_self && i < n; i++) offer(out, i, 2, i); /* nothing is nearer; put right below */
@@ -149,7 +149,7 @@ done:
 
 void sn_neighbours_free(struct sn_neighbours *nb) {
     free(nb->count);
-    free(nb->id);
-    free(nb->score);
+    sn_aligned_free(nb->id);
+    sn_aligned_free(nb->score);
     memset(nb, 0, sizeof *nb);
 }

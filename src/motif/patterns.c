@@ -24,7 +24,6 @@ void sn_discover_defaults(struct sn_discover_options *o) {
         .window = 21,
         .flank = 10,
         .fdr = 0.2,
-        .min_passing = 0.03,
         .max_passing = 0.2,
         .max_seqlets = 20000,
         .min_metacluster = 100,
@@ -33,8 +32,6 @@ void sn_discover_defaults(struct sn_discover_options *o) {
         .perplexity = 10,
         .density = SN_DENSITY_COMPAT,
         .leiden_seeds = 4,
-        .trim_window = 30,
-        .trim_flank = 10,
         .split_min = 50,
         .split_perplexity = 50,
         .merge_sample = 300,
@@ -63,7 +60,7 @@ int sn_discover_check(const struct sn_discover_options *o) {
     SN_TRY(check_real("min_correlation", o->min_correlation, -1, 1));
     SN_TRY(check_real("perplexity", o->perplexity, 1, 1000));
     SN_TRY(check_int("leiden_seeds", o->leiden_seeds, 1, 10000));
-    SN_TRY(check_int("trim_window", o->trim_window, 1, 200));
+    SN_TRY(check_int("trim_window", o->trim_window, 0, 200));
     SN_TRY(check_int("trim_flank", o->trim_flank, 0, 100));
     SN_TRY(check_int("split_min", o->split_min, 2, INT32_MAX));
     SN_TRY(check_real("split_perplexity", o->split_perplexity, 1, 1000));
@@ -251,12 +248,34 @@ static void explain_nothing(const struct sn_attributions *a, const struct sn_dis
                  INFORMATIVE);
 }
 
-int sn_patterns_discover(const struct sn_attributions *a, const struct sn_discover_options *o, struct sn_pool *pool,
+#define LEAST_PASSING 0.03 /* TF-MoDISco's */
+#define MOST_LEAST 0.1
+#define SITE_WINDOWS 10.0 /* that see one site */
+#define LONG_SEQUENCE 200 /* four times a pattern of 30 and twice 10 */
+
+/* What is left to the length of the sequences. */
+static struct sn_discover_options settle(const struct sn_discover_options *o, int32_t length) {
+    struct sn_discover_options s = *o;
+    const int windows = length - o->window + 1;
+    if (s.min_passing == 0) {
+        s.min_passing = windows > 0 ? SITE_WINDOWS / windows : MOST_LEAST;
+        s.min_passing = s.min_passing < LEAST_PASSING ? LEAST_PASSING : s.min_passing > MOST_LEAST ? MOST_LEAST : s.min_passing;
+        if (s.min_passing > s.max_passing) s.min_passing = s.max_passing;
+    }
+    if (s.trim_window == 0) {
+        s.trim_window = length >= LONG_SEQUENCE ? 30 : 20;
+        s.trim_flank = length >= LONG_SEQUENCE ? 10 : 5;
+    }
+    return s;
+}
+
+int sn_patterns_discover(const struct sn_attributions *a, const struct sn_discover_options *given, struct sn_pool *pool,
                          const struct sn_sink *sink, struct sn_patterns *out) {
     struct sn_seqlet_set set = {.flat = true};
     int rc = 0;
     memset(out, 0, sizeof *out);
-    SN_TRY(sn_discover_check(o));
+    SN_TRY(sn_discover_check(given));
+    const struct sn_discover_options settled = settle(given, a->length), *o = &settled;
     if (a->n > INT32_MAX) return sn_error(SEQNET_EINVAL, "attributions: expected at most %d sequences, got %" PRId64, INT32_MAX, a->n);
     sn_progress(sink, "finding seqlets", 0, 0, "", "");
     SN_GO(sn_seqlets_find(a, o, pool, &set));

@@ -57,7 +57,7 @@ enum sn_density { SN_DENSITY_COMPAT, SN_DENSITY_CONSISTENT };
 struct sn_discover_options {
     int window, flank;               /* of a seqlet: length window + 2 flank */
     double fdr;                      /* of the threshold on window sums */
-    double min_passing, max_passing; /* share of all windows that pass: the threshold is moved to keep it in here */
+    double min_passing, max_passing; /* share of all windows that pass: the threshold is moved to keep it in here; min 0: by length */
     int64_t max_seqlets;             /* of each sign; more: a subset drawn by seed; 0 = all */
     int min_metacluster;             /* fewer seqlets of one sign: no patterns of it */
     int neighbours;                  /* kept of each seqlet, itself not counted */
@@ -65,7 +65,7 @@ struct sn_discover_options {
     double perplexity;               /* of the density adaptation */
     enum sn_density density;
     int leiden_seeds;            /* partitions tried per clustering */
-    int trim_window, trim_flank; /* a pattern: its most informative window, widened by the flank on each side */
+    int trim_window, trim_flank; /* a pattern: its most informative window, widened by the flank on each side; window 0: both by length */
     int split_min;               /* patterns of more seqlets are searched for parts */
     double split_perplexity;
     int merge_sample; /* seqlets of a pattern that are compared when merging */
@@ -75,6 +75,8 @@ struct sn_discover_options {
     uint64_t seed;
 };
 
+/* By length: at least ten windows a sequence pass, as many as see one site, or TF-MoDISco's 3 %, but not more than 10 %; the trim is its 30
+ * and 10 where sequences are long, else 20 and 5: wider patterns lose the sites near the ends of short sequences. */
 void sn_discover_defaults(struct sn_discover_options *o);
 /* SEQNET_EINVAL with the option's name. */
 int sn_discover_check(const struct sn_discover_options *o);

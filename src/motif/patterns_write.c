@@ -40,6 +40,33 @@ static int write_meme(const struct sn_patterns *p, const struct sn_places *place
     return rc;
 }
 
+/* Contributions of the cores in the layout of a MEME file, as `modisco meme -t CWM` and its readers have them: no probabilities. */
+static int put_values(struct sn_outfile *f, const struct sn_pattern *p, bool hypothetical) {
+    const double *v = (hypothetical ? p->hypothetical : p->contribution) + 4 * p->trim_start;
+    const int width = p->trim_end - p->trim_start;
+    SN_TRY(sn_outfile_printf(f, "MOTIF %s\nletter-probability matrix: alength= 4 w= %d nsites= %d E= 0\n", p->name, width, p->n));
+    for (int q = 0; q < width; q++, v += 4) SN_TRY(sn_outfile_printf(f, "%.6f %.6f %.6f %.6f\n", v[0], v[1], v[2], v[3]));
+    SN_TRY(sn_outfile_printf(f, "\n"));
+    for (int i = 0; i < p->n_sub; i++) SN_TRY(put_values(f, &p->sub[i], hypothetical));
+    return 0;
+}
+
+static int write_values(const struct sn_patterns *p, bool rna, bool hypothetical, struct sn_outfile *f) {
+    SN_TRY(sn_outfile_printf(f, "MEME version 4\n\nALPHABET= %s\n\n%s", rna ? "ACGU" : "ACGT", rna ? "" : "strands: + -\n\n"));
+    for (int i = 0; i < p->n; i++) SN_TRY(put_values(f, &p->v[i], hypothetical));
+    return 0;
+}
+
+static int write_contributions(const struct sn_patterns *p, const struct sn_places *places, bool rna, struct sn_outfile *f) {
+    (void)places;
+    return write_values(p, rna, false, f);
+}
+
+static int write_hypothetical(const struct sn_patterns *p, const struct sn_places *places, bool rna, struct sn_outfile *f) {
+    (void)places;
+    return write_values(p, rna, true, f);
+}
+
 /* ---- tables ---- */
 
 static int put_pattern(const struct sn_motif_set *set, int *motif, const struct sn_pattern *p, struct sn_outfile *f) {
@@ -151,8 +178,13 @@ static const struct {
     const char *name;
     write_fn write;
 } files[] = {
-    {"motifs.meme", write_meme},    {"patterns.tsv", write_patterns}, {"matrices.tsv", write_matrices},
-    {"seqlets.tsv", write_seqlets}, {"seqlets.bed", write_bed},
+    {"motifs.meme", write_meme},
+    {"motifs_contribution.meme", write_contributions},
+    {"motifs_hypothetical.meme", write_hypothetical},
+    {"patterns.tsv", write_patterns},
+    {"matrices.tsv", write_matrices},
+    {"seqlets.tsv", write_seqlets},
+    {"seqlets.bed", write_bed},
 };
 #define FILES (sizeof files / sizeof *files)
 

@@ -10,7 +10,8 @@
  * freed. */
 int sn_patterns_motifs(const struct sn_patterns *p, bool rna, struct sn_motif_set *out);
 
-/* Into a folder that exists: motifs.meme (cores), patterns.tsv, matrices.tsv (all positions: letter frequencies, contributions,
+/* Into a folder that exists: motifs.meme (cores), motifs_contribution.meme and motifs_hypothetical.meme (the same layout, contributions in
+ * the place of probabilities), patterns.tsv, matrices.tsv (all positions: letter frequencies, contributions,
  * hypothetical contributions), seqlets.tsv, seqlets.bed. places may be NULL: sequences are then called by their number. */
 int sn_patterns_write(const struct sn_patterns *p, const struct sn_places *places, bool rna, const char *folder);
 

@@ -46,6 +46,6 @@ int sn_pile_merge(struct sn_pile *p, const struct sn_seqlet *s, int n, enum sn_a
                   bool both_strands);
 
 /* Best place of child's mean contributions in parent's, zero-padded by 30 % of the child's length: cosine, each less its mean. */
-void sn_pile_align(const struct sn_pile *parent, const struct sn_pile *child, bool both_strands, struct sn_shift *out);
+int sn_pile_align(const struct sn_pile *parent, const struct sn_pile *child, bool both_strands, struct sn_shift *out);
 
 #endif

@@ -84,15 +84,16 @@ static void best_place(struct cosine *k, bool both_strands, struct sn_shift *out
     }
 }
 
-void sn_pile_align(const struct sn_pile *parent, const struct sn_pile *child, bool both_strands, struct sn_shift *out) {
+int sn_pile_align(const struct sn_pile *parent, const struct sn_pile *child, bool both_strands, struct sn_shift *out) {
     struct cosine k;
     *out = (struct sn_shift){0, 0, false};
-    if (cosine_create(parent->length, child->length, &k) < 0) return;
+    SN_TRY(cosine_create(parent->length, child->length, &k));
     set_parent(&k, parent->actual);
     memcpy(k.x, child->actual, (size_t)child->length * 4 * sizeof *k.x);
     magnitude(k.x, child->length);
     best_place(&k, both_strands, out);
     cosine_free(&k);
+    return 0;
 }
 
 /* ---- seqlets onto a pile ---- */

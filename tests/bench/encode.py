@@ -3,8 +3,8 @@ discover patterns, and look whether one of the first three is most like a motif 
 import pathlib
 import re
 
-import motif_tools as tools
 import report
+import tools
 from case import TOP
 from planted import write_positives
 

@@ -1,8 +1,8 @@
 """`seqnet explain` from end to end: wall time and peak memory of 1 000 sequences of 101 bp with the default model."""
 import statistics
 
-import motif_tools as tools
 import report
+import tools
 from case import TOP
 
 COLUMNS = ["model", "sequences", "threads", "rounds", "seconds", "min", "max", "peak_mb"]

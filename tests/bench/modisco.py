@@ -66,7 +66,8 @@ def peer(a, folder, seeds, permuted=0):
 
 def own(a, folder, seeds):
     with tempfile.TemporaryDirectory() as scratch:
-        command = [a.seqnet, "motifs", "discover", "--one-hot", folder / "one_hot.npz", "--hypothetical", folder / "hypothetical.npz",
+        same = ("--min-passing", "0.03", "--trim-window", "30", "--trim-flank", "10")  # as modisco-lite has it
+        command = [a.seqnet, "motifs", "discover", *same, "--one-hot", folder / "one_hot.npz", "--hypothetical", folder / "hypothetical.npz",
                    "-o", scratch, "-@1", "--quiet", *(["--leiden-seeds", seeds] if seeds else [])]
         wall, peak = timed(command, a.core)
         lines = (pathlib.Path(scratch) / "patterns.tsv").read_text().splitlines()[1:]

@@ -2,8 +2,8 @@
 planted bases and the patterns against the planted motifs."""
 import random
 
-import motif_tools as tools
 import report
+import tools
 from case import TOP
 
 # Three in which nothing is alike, of 16 bits and more, so that few sequences hold one by chance: CTCF, NFE2, USF2; HNF4A, SRF, ZNF143.
@@ -88,7 +88,7 @@ def centred_norm(v):
 
 def judge(patterns, motifs):
     """(best similarity of each planted motif, names of patterns like none of them, [(pattern, best similarity)])."""
-    table = {name: [tools.similarity(rows, m) for m in motifs] for name, (_, rows) in patterns.items()}
+    table = {name: [tools.similarity(rows, m) for m in motifs] for name, rows in patterns.items()}
     best = [max((s[k] for s in table.values()), default=0) for k in range(len(motifs))]
     return best, [name for name, s in table.items() if max(s) < LIKE], [(name, max(s)) for name, s in table.items()]
 
@@ -117,7 +117,10 @@ def one_model(a, model, work, masks, motifs, table, number):
 def discover(a, folder, density, motifs):
     out = folder / density
     seconds, peak = tools.run(a, "motifs", "discover", folder, "--density", density, "-o", out, "-@", a.threads[-1])
-    best, spurious, each = judge(tools.read_meme(out / "motifs.meme"), motifs)
+    patterns = {}  # with their flanks: a narrow core still is the motif
+    for row in tools.read_table(out / "matrices.tsv"):
+        patterns.setdefault(row["pattern"], []).append([float(row["frequency_" + c]) for c in tools.LETTERS])
+    best, spurious, each = judge(patterns, motifs)
     tools.say(f"    {density}: planted motifs at {' '.join(f'{b:.3f}' for b in best)}; " + ", ".join(f"{n} {s:.2f}" for n, s in each))
     return {"found": sum(b >= FOUND for b in best), "best": " ".join(f"{b:.3f}" for b in best), "patterns": len(each),
             "spurious": len(spurious), "discover_seconds": f"{seconds:.1f}", "discover_peak_mb": peak >> 20}

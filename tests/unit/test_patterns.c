@@ -384,6 +384,44 @@ START_TEST(auroc) {
 }
 END_TEST
 
+/* Seqlets of either strand, cut at different offsets, come to lie letter on letter; the pile grows where one stands over. */
+START_TEST(piles) {
+    static const char word[] = "GATTACAGGCATTC";
+    static const int at[3] = {50, 46, 57};
+    struct noise z;
+    struct sn_seqlet s[3];
+    struct sn_stream random;
+    for (int by = SN_ALIGN_JACCARD; by <= SN_ALIGN_COSINE; by++) {
+        struct sn_tracks t;
+        struct sn_pile *p;
+        noise_make(&z, 3, 120, 11);
+        sn_stream_init(&random, 12, 0, 0);
+        for (int i = 0; i < 3; i++) {
+            plant(&z, i, at[i], word, i > 0, 2, &random);
+            for (int q = 0; q < 14; q++) /* without misprints */
+                z.bases[i * 120 + at[i] + q] =
+                    (uint8_t)(i > 0 ? 3 - (strchr("ACGT", word[13 - q]) - "ACGT") : strchr("ACGT", word[q]) - "ACGT");
+            s[i] = (struct sn_seqlet){.sequence = i, .start = 40, .end = 81, .reverse = i == 2};
+        }
+        ck_ok(sn_tracks_make(&z.a, s, 3, NULL, &t));
+        ck_ok(sn_pile_create(&z.a, 41, &p));
+        ck_ok(sn_pile_add(p, &s[0]));
+        ck_ok(sn_pile_merge(p, s, 3, (enum sn_alignment)by, by == SN_ALIGN_JACCARD ? &t : NULL, true));
+        ck_assert_int_eq(p->n, 3);
+        ck_assert_int_gt(p->length, 41);
+        int agreed = 0;
+        for (int q = 0; q < p->length; q++)
+            for (int c = 0; c < 4; c++) agreed += p->bases[4 * q + c] == 3;
+        ck_assert_int_ge(agreed, 14);
+        for (int i = 0; i < 3; i++) ck_assert_int_eq(p->s[i].end - p->s[i].start, p->length);
+        ck_assert(p->s[0].reverse != p->s[1].reverse && p->s[1].reverse == p->s[2].reverse);
+        sn_pile_free(p);
+        sn_tracks_free(&t);
+        noise_free(&z);
+    }
+}
+END_TEST
+
 /* ---- the whole ---- */
 
 static const char *const words[2] = {"GATTACAGGCATT", "TTGGCACCGTGAC"};
@@ -592,6 +630,7 @@ int main(void) {
     tcase_add_test(t, information);
     tcase_add_test(t, extraction);
     tcase_add_test(t, auroc);
+    tcase_add_test(t, piles);
     tcase_add_test(t, planted);
     tcase_add_test(t, order_of_sequences);
     tcase_add_test(t, signs_and_strands);
