@@ -100,8 +100,9 @@ void sn_discovery_free(struct sn_discovery *d) {
 
 /* ---- of an explained data set ---- */
 
-#define MOST_MATCHES 5  /* of a pattern, in motifs.tsv */
-#define MATCH_E 10.0    /* matches that chance gives more often are left out */
+#define MOST_MATCHES 5 /* of a pattern, in motifs.tsv */
+#define MATCH_E 10.0   /* matches that chance gives more often are left out */
+#define MATCHES "motifs.tsv"
 #define MATCH_OVERLAP 5 /* columns that must overlap */
 
 static int match_line(struct sn_outfile *f, const struct sn_motif_set *known, const struct sn_tomtom_hit *h, int rank) {
@@ -136,15 +137,16 @@ static int motif_lines(struct sn_outfile *f, const struct sn_motif_set *queries,
 static int write_matches(const char *folder, const struct sn_motif_set *queries, const struct sn_motif_set *known,
                          const struct sn_tomtom_hits *hits) {
     struct sn_outfile *f = NULL;
-    char *path = NULL;
-    int rc = path_in(folder, "motifs.tsv", &path);
-    if (rc == 0) rc = sn_outfile_open(path, &f);
-    free(path);
-    SN_TRY(rc);
-    rc = motif_lines(f, queries, known, hits);
+    SN_TRY(sn_outfile_open_in(folder, MATCHES, &f));
+    int rc = motif_lines(f, queries, known, hits);
     if (rc == 0) return sn_outfile_commit(f);
     sn_outfile_abort(f);
     return rc;
+}
+
+void sn_discovery_remove(const char *folder) {
+    sn_patterns_remove(folder);
+    sn_remove_files(folder, MATCHES, MATCHES);
 }
 
 int sn_discovery_run(seqnet_ctx *ctx, const char *folder, const char *letters, uint64_t seed, const struct sn_motif_set *known,
@@ -161,7 +163,7 @@ int sn_discovery_run(seqnet_ctx *ctx, const char *folder, const char *letters, u
     SN_GO(sn_discovery_load(folder, 0, d));
     SN_GO(sn_patterns_discover(&d->loaded.a, &o, ctx->pool, &ctx->sink, &d->patterns));
     SN_GO(sn_patterns_write(&d->patterns, &d->places, rna, folder));
-    SN_GO(sn_report_queries(&d->patterns, letters, &queries));
+    SN_GO(sn_patterns_motifs(&d->patterns, rna, &queries));
     if (queries.n > 0 && known->n > 0) SN_GO(sn_tomtom(&queries, known, &t, ctx->pool, hits));
     SN_GO(write_matches(folder, &queries, known, hits));
 done:

@@ -17,8 +17,11 @@ struct sn_discovery { /* {0}; free in every case */
 int sn_discovery_load(const char *folder, int64_t max_memory, struct sn_discovery *out);
 void sn_discovery_free(struct sn_discovery *d);
 
+/* Removes what sn_discovery_run writes: it is of contributions that are no more. */
+void sn_discovery_remove(const char *folder);
+
 /* Discovers, writes what sn_patterns_write does into the folder, compares the patterns with `known` (without motifs: with nothing) and
- * writes motifs.tsv: the best matches of each pattern. The queries of *hits are those of sn_report_queries; both are to be freed. */
+ * writes motifs.tsv: the best matches of each pattern. The queries of *hits are those of sn_patterns_motifs; both are to be freed. */
 int sn_discovery_run(seqnet_ctx *ctx, const char *folder, const char *letters, uint64_t seed, const struct sn_motif_set *known,
                      struct sn_discovery *d, struct sn_tomtom_hits *hits);
 

@@ -179,6 +179,10 @@ static int write_report(seqnet_explainer *e, const struct sn_dataset *d, const s
         .ctx = e->ctx, .models = e->models, .d = d, .x = &x->tasks[task], .command = e->command, .n_examples = e->n_logos};
     int rc = 0;
     while (e->models[in.n_models]) in.n_models++;
+    SN_GO(sn_explainer_target(e->inner, task, &target));
+    in.target = target.s;
+    if (!e->patterns) sn_discovery_remove(x->tasks[task].folder);
+    if (x->n_tasks > 1) sn_log(e->ctx->rt.sink, SN_LOG_INFO, "%s:", target.s);
     if (e->patterns) {
         SN_GO(sn_discovery_run(e->ctx, x->tasks[task].folder, e->models[0]->arch->alphabet->letters, e->seed, &e->known, &found, &hits));
         if (found.patterns.message[0]) sn_log(e->ctx->rt.sink, SN_LOG_INFO, "%s", found.patterns.message);
@@ -188,8 +192,6 @@ static int write_report(seqnet_explainer *e, const struct sn_dataset *d, const s
     } else if (!nucleotides(e->models[0]->arch->alphabet)) {
         in.why_no_patterns = "Patterns are looked for in DNA and RNA only.";
     }
-    SN_GO(sn_explainer_target(e->inner, task, &target));
-    in.target = target.s;
     rc = sn_report_make(&in);
 done:
     sn_tomtom_hits_free(&hits);

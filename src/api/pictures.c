@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/report_data.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/mem.h"
@@ -17,17 +18,9 @@
 #define NAME_LENGTH 60      /* of a sequence's name in a file name */
 #define LOGO_POSITIONS 2400 /* of longer sequences the part about the strongest base is drawn */
 
-static int open_file(const char *folder, const char *name, struct sn_outfile **f) {
-    struct sn_str path = {0};
-    int rc = sn_str_printf(&path, "%s/%s", folder, name);
-    if (rc == 0) rc = sn_outfile_open(path.s, f);
-    sn_str_free(&path);
-    return rc;
-}
-
 static int draw(const char *folder, const char *file, const struct sn_logo *logo) {
     struct sn_outfile *f = NULL;
-    SN_TRY(open_file(folder, file, &f));
+    SN_TRY(sn_outfile_open_in(folder, file, &f));
     int rc = sn_logo_write(logo, f);
     if (rc == 0) return sn_outfile_commit(f);
     sn_outfile_abort(f);
@@ -103,8 +96,8 @@ done:
 static int write_motifs(const struct sn_pictures *p, const struct sn_filters *filters, struct sn_motif_set *set) {
     struct sn_outfile *meme = NULL, *table = NULL;
     int rc = 0;
-    SN_GO(open_file(p->folder, "filters.meme", &meme));
-    SN_GO(open_file(p->folder, "filters.tsv", &table));
+    SN_GO(sn_outfile_open_in(p->folder, "filters.meme", &meme));
+    SN_GO(sn_outfile_open_in(p->folder, "filters.tsv", &table));
     SN_GO(sn_outfile_printf(table, "filter\tsites\tmax_activation\tinformation\tconsensus%s\n",
                             p->known->n ? "\tbest_match\tbest_match_name\tcorrelation\tstrand\toffset" : ""));
     for (int i = 0; i < filters->n; i++) SN_GO(write_filter(p, &filters->v[i], set, table));
@@ -153,14 +146,6 @@ struct drawing {
     float *row;               /* (longest, channels) */
     bool *drawn;
 };
-
-/* The sequence with the highest output that is not yet drawn; the first of equals. */
-static int64_t next_strongest(const struct drawing *w) {
-    int64_t best = -1;
-    for (int64_t i = 0; i < w->p->d->n; i++)
-        if (!w->drawn[i] && (best < 0 || w->x->output[i] > w->x->output[best])) best = i;
-    return best;
-}
 
 /* A base's contribution, on whatever letters it stands. */
 static float contribution(const float *row, int channels) {
@@ -224,7 +209,7 @@ static int draw_ranks(struct drawing *w) {
     const struct sn_pictures *p = w->p;
     int64_t n = p->n_logos < p->d->n ? p->n_logos : p->d->n;
     for (int rank = 1; rank <= n; rank++) {
-        int64_t i = next_strongest(w);
+        int64_t i = sn_next_strongest(w->x->output, p->d->n, w->drawn);
         w->drawn[i] = true;
         SN_TRY(draw_sequence(w, i, rank));
         sn_progress(p->sink, "logos", w->task * n + rank, p->x->n_tasks * n, "sequences", "");
@@ -232,10 +217,12 @@ static int draw_ranks(struct drawing *w) {
     return 0;
 }
 
-static int make_logos(const char *folder) {
+/* The folder of the logos, without those of an earlier run whose names begin so. */
+static int make_logos(const char *folder, const char *begin) {
     struct sn_str logos = {0};
     int rc = sn_str_printf(&logos, "%s/logos", folder);
     if (rc == 0) rc = sn_make_dir(logos.s);
+    if (rc == 0) sn_remove_files(logos.s, begin, ".svg");
     sn_str_free(&logos);
     return rc;
 }
@@ -244,7 +231,7 @@ static int draw_strongest(const struct sn_pictures *p, int task) {
     struct drawing w = {.p = p, .task = task, .x = &p->x->tasks[task]};
     struct sn_str path = {0};
     int rc = 0;
-    SN_GO(make_logos(w.x->folder));
+    SN_GO(make_logos(w.x->folder, "sequence_"));
     SN_GO(sn_str_printf(&path, "%s/contributions.npz", w.x->folder));
     SN_GO(sn_npz_rows_open(path.s, &w.rows));
     w.row = sn_calloc((size_t)sn_dataset_longest(p->d) * (size_t)p->d->alphabet->channels, sizeof *w.row);
@@ -261,7 +248,7 @@ done:
 
 int sn_pictures_write(const struct sn_pictures *p, int *motifs) {
     *motifs = 0;
-    SN_TRY(make_logos(p->folder));
+    SN_TRY(make_logos(p->folder, "filter_"));
     SN_TRY(write_filters(p, motifs));
     for (int t = 0; t < p->x->n_tasks; t++) SN_TRY(draw_strongest(p, t));
     return 0;

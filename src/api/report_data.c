@@ -198,14 +198,10 @@ done:
 
 /* ---- sequences ---- */
 
-/* The sequence with the highest output that is not yet taken; the first of equals. NaN comes last. */
-static int64_t next_strongest(const struct sn_report_input *in, const bool *taken) {
+int64_t sn_next_strongest(const float *output, int64_t n, const bool *taken) {
     int64_t best = -1;
-    for (int64_t i = 0; i < in->d->n; i++) {
-        if (taken[i]) continue;
-        float v = in->x->output[i];
-        if (best < 0 || v > in->x->output[best] || (isnan(in->x->output[best]) && !isnan(v))) best = i;
-    }
+    for (int64_t i = 0; i < n; i++)
+        if (!taken[i] && (best < 0 || output[i] > output[best] || (isnan(output[best]) && !isnan(output[i])))) best = i;
     return best;
 }
 
@@ -266,7 +262,7 @@ static int add_examples(struct sn_gather *g, struct sn_npz_rows *rows, struct sn
     float *row = sn_gather_block(g, (size_t)(channels * length), sizeof *row);
     if (!taken || !row) return SEQNET_ENOMEM;
     for (int k = 0; k < n; k++) {
-        int64_t i = next_strongest(g->in, taken);
+        int64_t i = sn_next_strongest(g->in->x->output, g->in->d->n, taken);
         taken[i] = true;
         SN_TRY(add_example(g, rows, row, i, &v[k]));
     }

@@ -20,14 +20,13 @@ struct sn_report_input {      /* all borrowed */
     const char *why_no_patterns;        /* a sentence; NULL: from the patterns' own message */
     const struct sn_motif_set *db;      /* that the patterns were compared with; NULL = none */
     const char *db_name;
-    const struct sn_tomtom_hits *hits; /* of the queries that sn_report_queries makes; NULL = none */
+    const struct sn_tomtom_hits *hits; /* of the queries that sn_patterns_motifs makes; NULL = none */
     int most_hits;                     /* shown of a pattern */
 };
 /* Writes report.html and the folder `report`. */
 int sn_report_make(const struct sn_report_input *in);
 
-/* The cores of all patterns as motifs, each followed by its parts: what is to be compared with a database. An empty set when there are no
- * patterns. letters: "ACGT". */
-int sn_report_queries(const struct sn_patterns *p, const char *letters, struct sn_motif_set *out);
+/* The sequence with the highest of n outputs that is not yet taken; the first of equals, NaN last. -1: none is left. */
+int64_t sn_next_strongest(const float *output, int64_t n, const bool *taken);
 
 #endif

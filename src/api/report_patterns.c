@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "api/report_parts.h"
-
-#define PSEUDO_ROW 1e-9 /* a row without letters is uniform */
+#include "motif/patterns_write.h"
 
 static int count_flat(const struct sn_patterns *p) {
     int n = 0;
@@ -21,30 +20,6 @@ static const struct sn_pattern *flat(const struct sn_patterns *p, int k, bool *p
         k -= 1 + p->v[i].n_sub;
     }
     return NULL;
-}
-
-/* ---- motifs of the cores ---- */
-
-static int add_core(struct sn_motif_set *set, const struct sn_pattern *t) {
-    int width = t->trim_end - t->trim_start, rc = 0;
-    double *p = sn_calloc((size_t)width * 4, sizeof *p);
-    if (!p) return SEQNET_ENOMEM;
-    for (int i = 0; i < width; i++) {
-        const double *row = t->pfm + (t->trim_start + i) * 4;
-        double sum = row[0] + row[1] + row[2] + row[3];
-        for (int k = 0; k < 4; k++) p[i * 4 + k] = sum > PSEUDO_ROW ? row[k] / sum : 0.25;
-    }
-    rc = sn_motif_add(set, t->name, NULL, width, p, (double)t->n);
-    free(p);
-    return rc;
-}
-
-int sn_report_queries(const struct sn_patterns *p, const char *letters, struct sn_motif_set *out) {
-    bool part;
-    int n = count_flat(p);
-    SN_TRY(sn_motif_set_init(out, letters));
-    for (int k = 0; k < n; k++) SN_TRY(add_core(out, flat(p, k, &part)));
-    return 0;
 }
 
 /* ---- matches ---- */
@@ -134,7 +109,7 @@ int sn_gather_patterns(struct sn_gather *g) {
     }
     struct sn_report_pattern *v = sn_gather_block(g, (size_t)n, sizeof *v);
     if (!v) return SEQNET_ENOMEM;
-    if (n > 0) SN_GO(sn_report_queries(in->patterns, in->d->alphabet->letters, &cores));
+    if (n > 0) SN_GO(sn_patterns_motifs(in->patterns, strcmp(in->d->alphabet->letters, "ACGU") == 0, &cores));
     for (int k = 0; k < n; k++) SN_GO(add_pattern(g, &cores, k, &v[k]));
     g->r.patterns = v;
     g->r.n_patterns = n;

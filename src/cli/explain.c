@@ -5,7 +5,8 @@ static void report(const seqnet_explainer *e, const char *folder) {
     seqnet_explainer_result(e, &r);
     char tasks[32] = "";
     if (r.tasks > 1) snprintf(tasks, sizeof tasks, "%d tasks, ", r.tasks);
-    note("%lld sequences, %s%d patterns, %d filters; open %s/report.html", (long long)r.sequences, tasks, r.patterns, r.motifs, folder);
+    note("%lld sequences, %s%d patterns, %d filters; open %s/%sreport.html", (long long)r.sequences, tasks, r.patterns, r.motifs, folder,
+         r.tasks > 1 ? "TASK/" : "");
     if (r.sums) note("contributions sum to the change of the output within %.2g of their absolute sum", r.worst_residual);
     set_rate(r.seconds > 0 ? (double)(r.sequences - r.resumed) / r.seconds : 0, "sequences");
 }

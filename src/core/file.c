@@ -1,5 +1,6 @@
 #include "core/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -138,6 +139,15 @@ static int flush(struct sn_outfile *f) {
     return write_all(f, f->buf, n);
 }
 
+int sn_outfile_open_in(const char *folder, const char *name, struct sn_outfile **out) {
+    struct sn_str path = {0};
+    *out = NULL;
+    int rc = sn_str_printf(&path, "%s/%s", folder, name);
+    if (rc == 0) rc = sn_outfile_open(path.s, out);
+    sn_str_free(&path);
+    return rc;
+}
+
 int sn_outfile_write(struct sn_outfile *f, const void *data, size_t n) {
     if (f->failed) return repeat_failure(f);
     if (n > BUFFER - f->n) SN_TRY(flush(f));
@@ -241,6 +251,17 @@ int sn_make_dir(const char *path) {
     SN_TRY(rc);
     SN_TRY(make_one_dir(path));
     return access(path, W_OK | X_OK) == 0 ? 0 : sn_error_errno(path, "cannot write into the folder");
+}
+
+void sn_remove_files(const char *folder, const char *begin, const char *end) {
+    DIR *d = opendir(folder);
+    size_t most = strlen(end);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        size_t n = strlen(e->d_name);
+        bool named = strncmp(e->d_name, begin, strlen(begin)) == 0 && n >= most && strcmp(e->d_name + n - most, end) == 0;
+        if (named) unlinkat(dirfd(d), e->d_name, 0);
+    }
+    if (d) closedir(d);
 }
 
 static int read_fd(int fd, const char *path, size_t max, char **out, size_t *n) {

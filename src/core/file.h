@@ -12,6 +12,7 @@ struct sn_str;
 
 /* Opens for writing; fails before any computing when the folder is missing or not writable, or the name is a directory. */
 int sn_outfile_open(const char *name, struct sn_outfile **out);
+int sn_outfile_open_in(const char *folder, const char *name, struct sn_outfile **out);
 int sn_outfile_write(struct sn_outfile *f, const void *data, size_t n);
 int sn_outfile_printf(struct sn_outfile *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A text as one cell of a tab-separated table: what would end the cell or the line becomes a space. */
@@ -27,6 +28,9 @@ void sn_outfile_abort(struct sn_outfile *f);
 int sn_file_word(struct sn_str *s, const char *name, int most);
 /* Creates a folder (and its parents) when missing; error if the name exists and is not a folder or is not writable. */
 int sn_make_dir(const char *path);
+
+/* Removes the files of a folder whose names begin and end so; what is not there or cannot be removed is no error. */
+void sn_remove_files(const char *folder, const char *begin, const char *end);
 
 /* Reads a whole regular file of at most `max` bytes into *out (NUL added behind the end; free()). */
 int sn_read_file(const char *path, size_t max, char **out, size_t *n);

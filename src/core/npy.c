@@ -110,7 +110,7 @@ static int find_directory(const struct sn_npy *a, uint64_t *at, uint64_t *n) {
     *at = get(a->file + end + 16, 4);
     if (end >= 20 && get(a->file + end - 20, 4) == 0x07064b50) {
         uint64_t wide = get(a->file + end - 12, 8);
-        if (wide > a->size - 56 || get(a->file + wide, 4) != 0x06064b50)
+        if (a->size < 56 || wide > a->size - 56 || get(a->file + wide, 4) != 0x06064b50)
             return broken(a, "damaged archive: its zip64 directory is missing");
         *n = get(a->file + wide + 32, 8);
         *at = get(a->file + wide + 48, 8);
@@ -201,16 +201,17 @@ static int parse_kind(struct sn_npy *a, const char *header) {
     do p++;
     while (*p == ' ');
     if (*p == '[') return sn_error(SEQNET_ENOTSUP, "%s: an array of records: expected numbers", a->path);
-    if (*p != '\'' && *p != '"') return broken(a, "not an array: its header has no type");
+    size_t n = *p == '\'' || *p == '"' ? strcspn(p + 1, "'\"") : 0; /* letters of the type */
+    if (n == 0 || !p[n + 1]) return broken(a, "not an array: its header has no type");
     char order = p[1];
-    a->kind = p[2];
+    a->kind = n > 1 ? p[2] : 0;
     if (order == '|' && a->kind == 'O') return sn_error(SEQNET_ENOTSUP, "%s: an array of Python objects: expected numbers", a->path);
-    a->item = p[3] >= '1' && p[3] <= '8' ? p[3] - '0' : 0;
-    if (p[3] && p[4] != '\'' && p[4] != '"') a->item = 0;
+    a->item = n == 3 && p[3] >= '1' && p[3] <= '8' ? p[3] - '0' : 0;
     bool known = (a->kind == 'f' && (a->item == 2 || a->item == 4 || a->item == 8)) || (a->kind == 'b' && a->item == 1) ||
                  ((a->kind == 'i' || a->kind == 'u') && (a->item == 1 || a->item == 2 || a->item == 4 || a->item == 8));
     if (!known)
-        return sn_error(SEQNET_ENOTSUP, "%s: an array of type %.8s: expected floats of 16, 32, 64 bits, integers or booleans", a->path, p);
+        return sn_error(SEQNET_ENOTSUP, "%s: an array of type '%.*s': expected floats of 16, 32, 64 bits, integers or booleans", a->path,
+                        n < 20 ? (int)n : 20, p + 1);
     if (order == '>' && a->item > 1) return sn_error(SEQNET_ENOTSUP, "%s: big-endian numbers: expected little-endian ones", a->path);
     return 0;
 }

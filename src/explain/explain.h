@@ -37,7 +37,7 @@ void sn_explained_free(struct sn_explained *x);
  * freed also when it failed. */
 int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, const char *folder, struct sn_explained *out);
 
-/* An array of such a folder, row by row: memory for one row only. */
+/* An array of such a folder, row by row; the file is mapped. */
 struct sn_npz_rows;
 int sn_npz_rows_open(const char *path, struct sn_npz_rows **out);
 void sn_npz_rows_shape(const struct sn_npz_rows *z, int64_t *n, int64_t *channels, int64_t *length);

@@ -20,6 +20,7 @@
 #define BLOCK_SECONDS 1.0 /* about so long a block takes: what an interruption may cost */
 #define NAME_LENGTH 60    /* of a name in a file name */
 #define WORK "explain.work"
+#define TRACK "contributions.bedgraph"
 
 struct folder {
     struct sn_explainer *e;
@@ -46,8 +47,9 @@ struct files {
 /* ---- names ---- */
 
 static bool taken(const struct sn_explained *x, int n, const char *path, const char *top) {
-    size_t lead = strlen(top) + 1;
-    if (strcmp(path + lead, "logos") == 0 || strcmp(path + lead, WORK) == 0) return true;
+    static const char *const ours[] = {"logos", "filters.meme", "filters.tsv", WORK, NULL};
+    for (int i = 0; ours[i]; i++)
+        if (strcmp(path + strlen(top) + 1, ours[i]) == 0) return true;
     for (int t = 0; t < n; t++)
         if (strcmp(x->tasks[t].folder, path) == 0) return true;
     return false;
@@ -92,14 +94,6 @@ static int join(const char *folder, const char *file, struct sn_str *path) {
     return sn_str_printf(path, "%s/%s", folder, file);
 }
 
-static int open_text(const struct files *f, const char *file, struct sn_outfile **out) {
-    struct sn_str path = {0};
-    int rc = join(f->folder, file, &path);
-    if (rc == 0) rc = sn_outfile_open(path.s, out);
-    sn_str_free(&path);
-    return rc;
-}
-
 static int open_array(const struct files *f, const char *file, struct sn_npz **out) {
     struct sn_str path = {0};
     int rc = join(f->folder, file, &path);
@@ -121,10 +115,10 @@ static int open_files(struct files *f) {
     SN_TRY(open_array(f, "one_hot.npz", &f->one_hot));
     SN_TRY(open_array(f, "hypothetical.npz", &f->hypothetical));
     SN_TRY(open_array(f, "contributions.npz", &f->contributions));
-    SN_TRY(open_text(f, "contributions.tsv", &f->table));
-    SN_TRY(open_text(f, "sequences.tsv", &f->sequences));
-    SN_TRY(open_text(f, "run.tsv", &f->run));
-    if (d->at) SN_TRY(open_text(f, "contributions.bedgraph", &f->track));
+    SN_TRY(sn_outfile_open_in(f->folder, "contributions.tsv", &f->table));
+    SN_TRY(sn_outfile_open_in(f->folder, "sequences.tsv", &f->sequences));
+    SN_TRY(sn_outfile_open_in(f->folder, "run.tsv", &f->run));
+    if (d->at) SN_TRY(sn_outfile_open_in(f->folder, TRACK, &f->track));
     SN_TRY(sn_outfile_printf(f->table, "sequence\tposition\tbase\tcontribution"));
     for (const char *c = a->letters; *c; c++) SN_TRY(sn_outfile_printf(f->table, "\thypothetical_%c", *c));
     SN_TRY(sn_outfile_printf(f->table, "\n"));
@@ -310,6 +304,7 @@ static int write_all(struct files *f) {
     if (f->track) SN_TRY(sn_track_write(o->d, fetch, f, f->track));
     SN_TRY(write_run(f));
     SN_TRY(commit_tables(f));
+    if (!f->track) sn_remove_files(f->folder, TRACK, TRACK); /* of an earlier run */
     SN_TRY(commit_text(&f->track));
     return commit_text(&f->run);
 }

@@ -93,7 +93,9 @@ int sn_references_choose(struct sn_explainer *e, const char *references, int n) 
     e->kind = SN_REF_DINUCLEOTIDE;
     e->n_refs = n;
     if (e->channels != 4)
-        return sn_error(SEQNET_ENOTSUP, "references: dinucleotide shuffles need dna or rna, the model reads %s", e->alphabet->name);
+        return sn_error(SEQNET_ENOTSUP,
+                        "references: dinucleotide shuffles need dna or rna, the model reads %s: give zero, uniform or a FASTA file",
+                        e->alphabet->name);
     if (n < 1 || n > MAX_REFERENCES) return sn_error(SEQNET_EINVAL, "n_references: expected 1 to %d, got %d", MAX_REFERENCES, n);
     return 0;
 }

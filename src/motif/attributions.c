@@ -111,6 +111,8 @@ int sn_attributions_load(const char *one_hot, const char *hypothetical, int64_t 
     SN_GO(check_memory(hypothetical, &sh, sn_npy_mapped(h) != NULL, max_memory));
     SN_GO(read_bases(x, &sx, &out->bases));
     SN_GO(read_hypothetical(&h, &sh, out));
+    SN_GO((out->path = sn_strdup(hypothetical)) ? 0 : SEQNET_ENOMEM);
+    out->a.name = out->path;
     out->a.n = sx.n;
     out->a.length = (int32_t)sx.length;
     out->a.bases = out->bases;
@@ -122,6 +124,7 @@ done:
 }
 
 void sn_attributions_free(struct sn_loaded *l) {
+    free(l->path);
     free(l->bases);
     free(l->hypothetical);
     sn_npy_close(l->file);

@@ -11,6 +11,7 @@ struct sn_npy;
 /* Attributions that own their memory; `a` is what the others take. */
 struct sn_loaded {
     struct sn_attributions a;
+    char *path; /* of the hypothetical contributions */
     uint8_t *bases;
     float *hypothetical;
     struct sn_npy *file; /* numbers that are read where they lie */

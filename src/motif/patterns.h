@@ -43,6 +43,7 @@ struct sn_patterns {
  * hypothetical + i * row_step + p * position_step + c * base_step (bytes): (n,length,4) and (n,4,length) arrays are read where they lie,
  * aligned or not. */
 struct sn_attributions {
+    const char *name; /* of the numbers, for messages; NULL = none */
     int64_t n;
     int32_t length;
     const int32_t *len;   /* (n) letters in each row, or NULL: `length` */

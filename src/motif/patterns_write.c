@@ -192,11 +192,7 @@ int sn_patterns_write(const struct sn_patterns *p, const struct sn_places *place
     struct sn_outfile *out[FILES] = {NULL};
     int rc = 0;
     for (size_t i = 0; i < FILES; i++) {
-        struct sn_str path = {0};
-        rc = sn_str_printf(&path, "%s/%s", folder, files[i].name);
-        if (rc >= 0) rc = sn_outfile_open(path.s, &out[i]);
-        sn_str_free(&path);
-        if (rc < 0) goto done;
+        SN_GO(sn_outfile_open_in(folder, files[i].name, &out[i]));
         SN_GO(files[i].write(p, places, rna, out[i]));
     }
     for (size_t i = 0; i < FILES; i++) {
@@ -207,4 +203,8 @@ int sn_patterns_write(const struct sn_patterns *p, const struct sn_places *place
 done:
     for (size_t i = 0; i < FILES; i++) sn_outfile_abort(out[i]);
     return rc;
+}
+
+void sn_patterns_remove(const char *folder) {
+    for (size_t i = 0; i < FILES; i++) sn_remove_files(folder, files[i].name, files[i].name);
 }

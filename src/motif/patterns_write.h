@@ -15,4 +15,7 @@ int sn_patterns_motifs(const struct sn_patterns *p, bool rna, struct sn_motif_se
  * hypothetical contributions), seqlets.tsv, seqlets.bed. places may be NULL: sequences are then called by their number. */
 int sn_patterns_write(const struct sn_patterns *p, const struct sn_places *places, bool rna, const char *folder);
 
+/* Removes these files. */
+void sn_patterns_remove(const char *folder);
+
 #endif

@@ -65,8 +65,8 @@ static int check_finite(const struct sn_attributions *a, int64_t row) {
     for (int c = 0; c < 4; c++)
         for (int p = 0; p < n; p++)
             if (!isfinite(sn_hypothetical(a, row, p, c)))
-                return sn_error(SEQNET_ENUM, "attributions: the number at sequence %" PRId64 ", position %d, base %c is not finite", row, p,
-                                "ACGT"[c]);
+                return sn_error(SEQNET_ENUM, "%s: the number at sequence %" PRId64 ", position %d, base %c is not finite",
+                                a->name ? a->name : "attributions", row, p, "ACGT"[c]);
     return 0;
 }
 

@@ -199,6 +199,16 @@ static int check(const struct sn_report *r) {
     return 0;
 }
 
+/* Pictures and tables of an earlier report. */
+static void remove_earlier(const char *folder) {
+    static const char *const begin[] = {"cards.",    "training",   "metrics.",  "curves.", "pattern", "matches.",
+                                        "examples.", "residuals.", "sequence_", "roc_",    "pr_",     NULL};
+    for (int i = 0; begin[i]; i++) {
+        sn_remove_files(folder, begin[i], ".svg");
+        sn_remove_files(folder, begin[i], ".tsv");
+    }
+}
+
 int sn_report_write(const struct sn_report *r, const char *folder) {
     struct sn_page p = {.r = r, .folder = folder};
     struct sn_str path = {0};
@@ -207,9 +217,8 @@ int sn_report_write(const struct sn_report *r, const char *folder) {
     SN_TRY(check(r));
     SN_GO(sn_str_printf(&path, "%s/report", folder));
     SN_GO(sn_make_dir(path.s));
-    path.n = 0;
-    SN_GO(sn_str_printf(&path, "%s/report.html", folder));
-    SN_GO(sn_outfile_open(path.s, &f));
+    remove_earlier(path.s);
+    SN_GO(sn_outfile_open_in(folder, "report.html", &f));
     p.h.f = f;
     put_page(&p);
     SN_GO(p.h.rc);

@@ -293,10 +293,8 @@ START_TEST(rows_come_back) {
     ck_error(sn_npz_row(z, N, row), SEQNET_EINVAL, "row 13 of 13");
     sn_npz_rows_close(z);
     cut(temp_path("f/hypothetical.npz"), 4000);
-    ck_ok(sn_npz_rows_open(temp_path("f/hypothetical.npz"), &z));
-    ck_error(sn_npz_row(z, N - 1, row), SEQNET_EFORMAT, "ends early");
-    sn_npz_rows_close(z);
-    ck_error(sn_npz_rows_open(temp_path("f/run.tsv"), &z), SEQNET_EFORMAT, "expected an array");
+    ck_error(sn_npz_rows_open(temp_path("f/hypothetical.npz"), &z), SEQNET_EFORMAT, "cut off");
+    ck_error(sn_npz_rows_open(temp_path("f/run.tsv"), &z), SEQNET_EFORMAT, "not a NumPy array");
     ck_error(sn_npz_rows_open(temp_path("f/none.npz"), &z), SEQNET_EIO, "none.npz");
     sn_explainer_free(e);
     sn_dataset_free(d);

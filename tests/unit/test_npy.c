@@ -152,10 +152,13 @@ START_TEST(refused) {
     ck_error(sn_npy_open(temp_write("x.npy", o.b, o.n), &a), code, fragment)
     REFUSED(HEADER("|O", "(4,)"), SEQNET_ENOTSUP, "Python objects");
     REFUSED(HEADER(">f4", "(4,)"), SEQNET_ENOTSUP, "big-endian");
-    REFUSED(HEADER("<c8", "(2,)"), SEQNET_ENOTSUP, "expected floats");
+    REFUSED(HEADER("<c8", "(2,)"), SEQNET_ENOTSUP, "type '<c8': expected floats");
     REFUSED(HEADER("<U1", "(4,)"), SEQNET_ENOTSUP, "expected floats");
     REFUSED("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4,), }\n", SEQNET_ENOTSUP, "records");
     REFUSED("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }\n", SEQNET_ENOTSUP, "Fortran");
+    REFUSED("{'descr':'", SEQNET_EFORMAT, "no type"); /* the header ends within the type */
+    REFUSED("{'descr':'<f", SEQNET_EFORMAT, "no type");
+    REFUSED(HEADER("<", "(4,)"), SEQNET_ENOTSUP, "type '<'");
     REFUSED("{'fortran_order': False, 'shape': (4,), }\n", SEQNET_EFORMAT, "no type");
     REFUSED("{'descr': '<f4', 'fortran_order': False, }\n", SEQNET_EFORMAT, "no shape");
     REFUSED(HEADER("<f4", "(5,)"), SEQNET_EFORMAT, "expected 20 bytes");
@@ -167,6 +170,10 @@ START_TEST(refused) {
         int rc = sn_npy_open(temp_write("cut.npz", z.b, n), &a);
         ck_assert_msg(rc < 0, "%zu of %zu bytes", n, z.n);
     }
+    uint8_t tiny[42] = "PK\006\007"; /* points to a directory that such a small file cannot hold */
+    memset(tiny + 8, 0xf0, 8);
+    memcpy(tiny + 20, "PK\005\006", 4);
+    ck_error(sn_npy_open(temp_write("tiny.npz", tiny, sizeof tiny), &a), SEQNET_EFORMAT, "zip64 directory");
     ck_error(sn_npy_open(temp_text("text.npy", "sequence\tlabel\nACGT\t1\n"), &a), SEQNET_EFORMAT, "not a NumPy array");
     ck_error(sn_npy_open(temp_path("missing.npy"), &a), SEQNET_EIO, "missing.npy");
     ck_error(sn_npy_open(tempdir, &a), SEQNET_EIO, "expected a file");

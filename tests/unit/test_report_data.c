@@ -5,6 +5,7 @@
 #include "api/report_data.h"
 #include "core/file.h"
 #include "core/parse.h"
+#include "motif/patterns_write.h"
 #include "nets.h"
 #include "tempfile.h"
 #include "unit.h"
@@ -250,7 +251,7 @@ START_TEST(patterns) {
     ck_ok(sn_motif_set_init(&db, "ACGT"));
     ck_ok(sn_motif_add(&db, "M1", "first", 2, even, 5));
     ck_ok(sn_motif_add(&db, "M2", NULL, 3, even, 5));
-    ck_ok(sn_report_queries(&p, "ACGT", &queries));
+    ck_ok(sn_patterns_motifs(&p, false, &queries));
     ck_assert_int_eq(queries.n, 3);
     ck_assert_str_eq(queries.m[0].id, "pos_1");
     ck_assert_str_eq(queries.m[1].id, "pos_1.1");
