@@ -34,7 +34,7 @@ void sn_explained_free(struct sn_explained *x);
 /* Explains a data set into a folder (made when missing): arrays one_hot.npz, hypothetical.npz, contributions.npz, tables contributions.tsv,
  * sequences.tsv, run.tsv, and contributions.bedgraph when there are coordinates; each complete or not at all. Of several tasks each has a
  * folder of its own within. Finished sequences are kept in explain.work while it runs; it stays when the run ends early. *out is to be
- * freed also when it failed. */
+ * freed; it is empty when the run failed. */
 int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, const char *folder, struct sn_explained *out);
 
 /* An array of such a folder, row by row; the file is mapped. */

@@ -515,6 +515,9 @@ int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, cons
     e->result = (seqnet_explain_result){.size = sizeof e->result};
     int rc = explain_folder(&f);
     end(&f, rc);
-    if (rc == 0) warn(&f);
+    if (rc == 0)
+        warn(&f);
+    else
+        sn_explained_free(out);
     return rc;
 }
