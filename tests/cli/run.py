@@ -12,12 +12,18 @@ import fnmatch
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TIMEOUT = 60
+
+
+def heed_hangup():
+    """Under nohup the signal is ignored, and cases that send it would wait in vain."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def read(path):
@@ -56,7 +62,7 @@ def run_case(folder, env):
     try:
         try:
             p = subprocess.run(["sh", "-u", str(folder / "cmd")], cwd=scratch, env=env, stdin=subprocess.DEVNULL, capture_output=True,
-                               timeout=TIMEOUT)
+                               preexec_fn=heed_hangup, timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
             return "fail", [f"still running after {TIMEOUT} s"]
         out, err = (x.decode(errors="replace") for x in (p.stdout, p.stderr))
