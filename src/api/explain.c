@@ -31,7 +31,6 @@ void seqnet_explain_defaults_size(seqnet_explain_options *o, size_t size) {
                                          .n_references = 20,
                                          .target = "logit",
                                          .seed = 1,
-                                         .max_memory = (int64_t)256 << 20,
                                          .n_logos = 10,
                                          .patterns = 1};
     sn_give(o, size, &full, sizeof full);
@@ -48,7 +47,7 @@ int seqnet_explain_check(const seqnet_explain_options *caller) {
     SN_TRY(sn_check_word("rule", o.rule, rules));
     SN_TRY(sn_check_word("target", o.target, targets));
     SN_TRY(sn_check_int("n_references", o.n_references, 1, 100000));
-    SN_TRY(sn_check_int("max_memory", o.max_memory, 1 << 20, INT64_MAX));
+    SN_TRY(sn_check_int("max_memory", o.max_memory, 0, INT64_MAX));
     SN_TRY(sn_check_int("resume", o.resume, 0, 1));
     SN_TRY(sn_check_int("patterns", o.patterns, 0, 1));
     return sn_check_int("n_logos", o.n_logos, 0, 100000);
@@ -184,7 +183,8 @@ static int write_report(seqnet_explainer *e, const struct sn_dataset *d, const s
     if (!e->patterns) sn_discovery_remove(x->tasks[task].folder);
     if (x->n_tasks > 1) sn_log(e->ctx->rt.sink, SN_LOG_INFO, "%s:", target.s);
     if (e->patterns) {
-        SN_GO(sn_discovery_run(e->ctx, x->tasks[task].folder, e->models[0]->arch->alphabet->letters, e->seed, &e->known, &found, &hits));
+        SN_GO(sn_discovery_run(e->ctx, x->tasks[task].folder, e->models[0]->arch->alphabet->letters, e->seed,
+                               (int64_t)sn_explainer_left(e->inner), &e->known, &found, &hits));
         if (found.patterns.message[0]) sn_log(e->ctx->rt.sink, SN_LOG_INFO, "%s", found.patterns.message);
         e->n_patterns += found.patterns.n;
         in.patterns = &found.patterns;

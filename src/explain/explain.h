@@ -20,6 +20,9 @@ int sn_explainer_tasks(const struct sn_explainer *e); /* how many are explained 
 /* "TASK logit" or "TASK probability": what is explained. */
 int sn_explainer_target(const struct sn_explainer *e, int task, struct sn_str *out);
 
+/* Of the memory that is allowed, what a data set that was explained leaves for the rest; 0: any. */
+size_t sn_explainer_left(const struct sn_explainer *e);
+
 /* What a data set came to, for pictures; contributions are in the folder's arrays. */
 struct sn_explained_task {
     char *folder;             /* of the task's files */

@@ -38,7 +38,8 @@ static int block_rows(const struct sn_explainer *e) {
 /* ---- planning ---- */
 
 static size_t batch_bytes(const struct sn_explainer *e) {
-    return e->max_memory < BATCH_BYTES ? e->max_memory : BATCH_BYTES;
+    size_t share = sn_explain_share(e);
+    return share < BATCH_BYTES ? share : BATCH_BYTES;
 }
 
 static int first_batch(size_t weights) {
@@ -119,6 +120,26 @@ static int64_t larger(int64_t a, int64_t b) {
 static int64_t frontier_floats(const struct sn_cones *c) {
     const struct sn_cone *f = &c->v[c->frontier];
     return f->vector ? f->ch : f->len * f->ch;
+}
+
+static size_t session_bytes(const struct sn_plan *p) {
+    struct sn_plan_memory m;
+    sn_plan_memory(p, &m);
+    return m.activations + m.workspace_per_worker + m.batch_io;
+}
+
+size_t sn_mutants_bytes(const struct sn_explainer *e, int64_t max_len) {
+    size_t bytes = (size_t)(e->n_tasks * max_len * (e->channels + 1)) * sizeof(double);
+    int64_t block = 0, frontier = 0;
+    for (int m = 0; m < e->n_models; m++) {
+        const struct sn_cones *c = e->cones[m];
+        bytes += session_bytes(e->plans[m]);
+        if (c->frontier == 0) continue;
+        bytes += session_bytes(c->rest) + 2 * (size_t)c->strand_floats * sizeof(sn_real);
+        block = larger(block, (c->mutant_floats + c->product_in + c->product_out) * c->rows);
+        frontier = larger(frontier, frontier_floats(c) * c->batch);
+    }
+    return bytes + (size_t)(block + frontier) * sizeof(sn_real) + (size_t)(block_rows(e) + 2) * (size_t)max_len;
 }
 
 static int make_model(const struct sn_explainer *e, struct sn_mutants *w, int m) {
