@@ -37,9 +37,10 @@ static int block_rows(const struct sn_explainer *e) {
 
 /* ---- planning ---- */
 
-static size_t batch_bytes(const struct sn_explainer *e) {
-    size_t share = sn_explain_share(e);
-    return share < BATCH_BYTES ? share : BATCH_BYTES;
+/* Of a batch: more where more weights are to be read for it. */
+static size_t batch_bytes(const struct sn_explainer *e, size_t weights) {
+    size_t share = sn_explain_share(e), most = weights > BATCH_BYTES ? weights : BATCH_BYTES;
+    return share < most ? share : most;
 }
 
 static int first_batch(size_t weights) {
@@ -49,7 +50,8 @@ static int first_batch(size_t weights) {
 /* Whole mutants: as many as keep the activations small. */
 static int plan_full(struct sn_explainer *e, int model, int64_t max_len) {
     const struct sn_arch *a = e->models[model]->arch;
-    for (int batch = first_batch((size_t)a->graph->n_params * sizeof(sn_real));; batch /= 2) {
+    size_t weights = (size_t)a->graph->n_params * sizeof(sn_real);
+    for (int batch = first_batch(weights);; batch /= 2) {
         struct sn_plan_options o;
         struct sn_plan_memory memory;
         sn_plan_free(e->plans[model]);
@@ -59,7 +61,7 @@ static int plan_full(struct sn_explainer *e, int model, int64_t max_len) {
         sn_plan_memory(e->plans[model], &memory);
         e->cones[model]->batch = batch;
         e->cones[model]->g = sn_plan_graph(e->plans[model]);
-        if (memory.activations <= batch_bytes(e) || batch == 1) return 0;
+        if (memory.activations <= batch_bytes(e, weights) || batch == 1) return 0;
     }
 }
 
@@ -71,7 +73,7 @@ static int plan_rest(const struct sn_explainer *e, struct sn_cones *c) {
         struct sn_plan_memory memory;
         SN_TRY(sn_cones_plan(e, c, batch));
         sn_plan_memory(c->rest, &memory);
-        if (memory.activations <= batch_bytes(e) || batch == 1) return 0;
+        if (memory.activations <= batch_bytes(e, weights) || batch == 1) return 0;
     }
 }
 
