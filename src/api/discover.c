@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "api/discover.h"
 #include "api/report_data.h"
@@ -200,12 +202,15 @@ int seqnet_motifs_discover_write(seqnet_ctx *ctx, const seqnet_discover_options 
     struct sn_discovery in = {0};
     double start = sn_time_wall();
     int64_t most = 0;
+    struct stat st;
+    bool made = false;
     int rc = 0;
     SN_TRY(seqnet_discover_check(caller));
     seqnet_discover_defaults(&o);
     SN_TRY(sn_take_options(&o, sizeof o, caller, "seqnet_discover_options"));
     inner_options(&o, &d);
     if (o.max_memory > 0) most = o.max_memory > (int64_t)SN_PROGRAM_BYTES ? o.max_memory - (int64_t)SN_PROGRAM_BYTES : 1;
+    made = stat(folder, &st) != 0;
     SN_GO(sn_make_dir(folder));
     SN_GO(o.folder ? sn_discovery_load(o.folder, most, &in) : sn_attributions_load(o.one_hot, o.hypothetical, most, &in.loaded));
     d.max_memory = memory_left(most, &in);
@@ -218,5 +223,6 @@ int seqnet_motifs_discover_write(seqnet_ctx *ctx, const seqnet_discover_options 
     }
 done:
     sn_discovery_free(&in);
+    if (rc < 0 && made) rmdir(folder); /* when it is empty */
     return rc;
 }
