@@ -18,7 +18,6 @@
 #define BLOCK_BYTES ((int64_t)16 << 20) /* contributions computed before they are kept */
 #define MAX_BLOCK 1024
 #define BLOCK_SECONDS 1.0 /* about so long a block takes: what an interruption may cost */
-#define NAME_LENGTH 60    /* of a name in a file name */
 #define WORK "explain.work"
 #define TRACK "contributions.bedgraph"
 
@@ -64,7 +63,7 @@ static int name_folders(struct folder *f) {
         struct sn_str path = {0};
         int rc = sn_str_puts(&path, f->name);
         if (rc == 0 && x->n_tasks > 1) rc = sn_str_puts(&path, "/");
-        if (rc == 0 && x->n_tasks > 1) rc = sn_file_word(&path, f->e->tasks[t].name, NAME_LENGTH);
+        if (rc == 0 && x->n_tasks > 1) rc = sn_file_word(&path, f->e->tasks[t].name, SN_TASK_WORD);
         if (rc == 0 && x->n_tasks > 1 && taken(x, t, path.s, f->name)) rc = sn_str_printf(&path, "_%d", t + 1);
         x->tasks[t].folder = path.s;
         SN_TRY(rc);
@@ -85,6 +84,12 @@ void sn_explained_free(struct sn_explained *x) {
     }
     free(x->tasks);
     *x = (struct sn_explained){0};
+}
+
+void sn_explained_remove(const char *folder) {
+    static const char *const files[] = {
+        "one_hot.npz", "hypothetical.npz", "contributions.npz", "contributions.tsv", "sequences.tsv", TRACK, "run.tsv", NULL};
+    for (int i = 0; files[i]; i++) sn_remove_files(folder, files[i], files[i]);
 }
 
 /* ---- files ---- */

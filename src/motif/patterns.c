@@ -311,7 +311,8 @@ int sn_patterns_discover(const struct sn_attributions *a, const struct sn_discov
     out->seqlets_negative = set.n[1];
     out->threshold_positive = set.threshold[0];
     out->threshold_negative = -set.threshold[1];
-    sn_log(sink, SN_LOG_INFO, "%" PRId64 " seqlets of positive, %" PRId64 " of negative contribution", set.n[0], set.n[1]);
+    if (set.n[0] > o->min_metacluster || set.n[1] > o->min_metacluster) /* else the message says it */
+        sn_log(sink, SN_LOG_INFO, "%" PRId64 " seqlets of positive, %" PRId64 " of negative contribution", set.n[0], set.n[1]);
     for (int side = 0; side < 2; side++) {
         struct sn_discovery d = {.a = a, .o = o, .pool = pool, .sink = sink, .sign = side == 0 ? 1 : -1};
         SN_GO(discover_sign(&d, set.v[side], set.n[side], out));
