@@ -8,7 +8,12 @@
 #include <immintrin.h>
 #endif
 
-#define LANES 16
+#define LANES SN_LANES
+typedef float vec_f __attribute__((vector_size(4 * LANES)));
+typedef int32_t vec_i __attribute__((vector_size(4 * LANES)));
+typedef uint16_t vec_u16 __attribute__((vector_size(2 * LANES)));
+typedef int16_t vec_i16 __attribute__((vector_size(2 * LANES)));
+typedef int8_t vec_i8 __attribute__((vector_size(LANES)));
 
 static void squares(const double *q, const double *const *y, int letters, int n, double *restrict apart) {
     if (letters == 4) {
@@ -37,77 +42,147 @@ static void products(const double *q, const double *const *y, int letters, int n
     }
 }
 
-static uint16_t bin_of(double apart, double from, double per_bin, int last) {
-    int b = (int)((apart - from) * per_bin);
-    b = b < 0 ? 0 : b;
-    return (uint16_t)(b > last ? last : b);
+static inline vec_f splat(float v) {
+    return (vec_f){v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v};
 }
 
-static void bins(const double *restrict apart, int n, double from, double per_bin, int last, uint16_t *restrict bin, double *least,
-                 double *largest) {
-    double low[LANES], high[LANES];
-    int u = 0;
-    for (int t = 0; t < LANES; t++) {
-        low[t] = *least;
-        high[t] = *largest;
-    }
-    for (; u + LANES <= n; u += LANES) {
-        for (int t = 0; t < LANES; t++) {
-            double g = apart[u + t];
-            low[t] = g < low[t] ? g : low[t];
-            high[t] = g > high[t] ? g : high[t];
-            bin[u + t] = bin_of(g, from, per_bin, last);
+static inline vec_f load(const float *p) {
+    vec_f v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* How q differs from 16 columns at once, in single precision. */
+static inline __attribute__((always_inline)) vec_f compare(const vec_f *q, const vec_f *y, int letters, int product) {
+    vec_f sum = {0};
+    for (int k = 0; k < letters; k++) {
+        if (product) {
+            sum -= q[k] * y[k];
+        } else {
+            vec_f d = q[k] - y[k];
+            sum = k == 0 ? d * d : sum + d * d;
         }
     }
-    for (; u < n; u++) {
-        low[0] = apart[u] < low[0] ? apart[u] : low[0];
-        high[0] = apart[u] > high[0] ? apart[u] : high[0];
-        bin[u] = bin_of(apart[u], from, per_bin, last);
+    return sum;
+}
+
+static inline __attribute__((always_inline)) void bins_of(const float *q, const float *const *y, int letters, int product, int n,
+                                                          float from, float per_bin, uint16_t *bin) {
+    vec_f to[SN_MOTIF_LETTERS], at[SN_MOTIF_LETTERS];
+    for (int k = 0; k < letters; k++) to[k] = splat(q[k]);
+    for (int u = 0; u < n; u += LANES) {
+        for (int k = 0; k < letters; k++) at[k] = load(y[k] + u);
+        vec_f b = (compare(to, at, letters, product) - splat(from)) * splat(per_bin);
+        vec_u16 narrow = __builtin_convertvector(__builtin_convertvector(b, vec_i), vec_u16);
+        memcpy(bin + u, &narrow, sizeof narrow);
     }
-    for (int t = 0; t < LANES; t++) {
-        *least = low[t] < *least ? low[t] : *least;
-        *largest = high[t] > *largest ? high[t] : *largest;
-    }
+}
+
+static void bins(const float *q, const float *const *y, int letters, int product, int n, float from, float per_bin, uint16_t *bin) {
+    if (letters == 4 && !product)
+        bins_of(q, y, 4, 0, n, from, per_bin, bin);
+    else
+        bins_of(q, y, letters, product, n, from, per_bin, bin);
+}
+
+/* Neighbours are often alike: four sets of counters, so that no addition waits for the one before. */
+static void tally_bins(const uint16_t *bin, const int32_t *count, int n, int shift, int32_t (*held)[4]) {
+    int u = 0;
+    for (; u + 4 <= n; u += 4)
+        for (int t = 0; t < 4; t++) held[bin[u + t] >> shift][t] += count[u + t];
+    for (; u < n; u++) held[bin[u] >> shift][0] += count[u];
 }
 
 static int in_bins(const uint16_t *bin, int n, int from, int to, int32_t *found) {
     uint16_t width = (uint16_t)(to - from);
-    int have = 0, u = 0;
-    for (; u + 64 <= n; u += 64) { /* few blocks hold any */
-        uint16_t any = 0;
-        for (int t = 0; t < 64; t++) any |= (uint16_t)(bin[u + t] - from) <= width;
-        if (!any) continue;
-        for (int t = 0; t < 64; t++) {
+    int have = 0;
+    for (int u = 0; u < n; u += 2 * LANES) { /* few hold any */
+#if defined(__AVX512BW__)
+        __m512i v = _mm512_sub_epi16(_mm512_loadu_si512(bin + u), _mm512_set1_epi16((int16_t)from));
+        uint32_t hit = _mm512_cmple_epu16_mask(v, _mm512_set1_epi16((int16_t)width));
+        for (; hit; hit &= hit - 1) found[have++] = u + __builtin_ctz(hit);
+#else
+        vec_u16 v[2], zero = {0};
+        memcpy(v, bin + u, sizeof v);
+        vec_i16 hits = (v[0] - (zero + (uint16_t)from) <= zero + width) | (v[1] - (zero + (uint16_t)from) <= zero + width);
+        uint64_t part[LANES / 4];
+        memcpy(part, &hits, sizeof part);
+        if (!(part[0] | part[1] | part[2] | part[3])) continue;
+        for (int t = 0; t < 2 * LANES; t++) {
             found[have] = u + t;
             have += (uint16_t)(bin[u + t] - from) <= width;
         }
+#endif
     }
-    for (; u < n; u++) {
-        found[have] = u;
-        have += (uint16_t)(bin[u] - from) <= width;
+    while (have > 0 && found[have - 1] >= n) have--;
+    return have;
+}
+
+static inline vec_f root_of(vec_f v) {
+#if defined(__AVX512DQ__)
+    return (vec_f)_mm512_sqrt_ps((__m512)v);
+#else
+    for (int t = 0; t < LANES; t++) v[t] = sqrtf(v[t]);
+    return v;
+#endif
+}
+
+/* A bit for each lane where a is above b, or either is not a number. */
+static inline uint32_t above(vec_f a, vec_f b) {
+#if defined(__AVX512DQ__)
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLE_UQ);
+#else
+    vec_i not_above = a <= b;
+    int32_t v[LANES];
+    uint32_t bits = 0;
+    memcpy(v, &not_above, sizeof v);
+    for (int t = 0; t < LANES; t++) bits |= (uint32_t)(v[t] + 1) << t;
+    return bits;
+#endif
+}
+
+static inline __attribute__((always_inline)) int scores_of(const struct sn_lanes *l, const float *const *y, int letters, int product, int n,
+                                                           int stride, int8_t *restrict row, uint32_t *restrict unsure) {
+    const vec_f base = load(l->base), scale = load(l->scale), sure = load(l->sure), half = splat(0.5f);
+    vec_f q[SN_MOTIF_LETTERS], at[SN_MOTIF_LETTERS];
+    int have = 0;
+    for (int k = 0; k < letters; k++) q[k] = load(l->q[k]);
+    for (int u = 0; u < n; u++) {
+        for (int k = 0; k < letters; k++) at[k] = splat(y[k][u]);
+        vec_f apart = compare(q, at, letters, product);
+        vec_f x = base - scale * (product ? apart : root_of(apart));
+        vec_i t = __builtin_convertvector(x, vec_i); /* towards 0; one less where that went up */
+        t += __builtin_convertvector(t, vec_f) > x;
+        vec_f off = x - __builtin_convertvector(t, vec_f) - half;
+        uint32_t doubt = above((vec_f)((vec_i)off & 0x7fffffff), sure);
+        vec_i8 narrow = __builtin_convertvector(t, vec_i8);
+        memcpy(row + (int64_t)u * stride, &narrow, sizeof narrow);
+        if (doubt) unsure[have++] = (uint32_t)u << 16 | doubt;
     }
     return have;
 }
 
-static int8_t integer(double score, double median, double scale) {
-    double x = (score - median) * scale + 0.5;
-    int t = (int)x; /* towards 0; one less where that went up */
-    return (int8_t)(t - ((double)t > x));
+static int scores(const struct sn_lanes *l, const float *const *y, int letters, int product, int n, int stride, int8_t *row,
+                  uint32_t *unsure) {
+    if (letters == 4 && !product) return scores_of(l, y, 4, 0, n, stride, row, unsure);
+    return scores_of(l, y, letters, product, n, stride, row, unsure);
 }
 
-static void integers(const double *restrict apart, int n, int root, double median, double scale, int8_t *restrict out) {
-    if (root)
-        for (int u = 0; u < n; u++) out[u] = integer(-sqrt(apart[u]), median, scale);
-    else
-        for (int u = 0; u < n; u++) out[u] = integer(-apart[u], median, scale);
-}
-
-static void rows(const int8_t *column, int step, int width, int n, int stride, int8_t *row) {
+/* Every lane has counters of its own, so that no addition waits for the one before. */
+static inline __attribute__((always_inline)) void tally_of(const int8_t *row, int stride, int n, const int32_t *count, int lanes,
+                                                           int32_t *held) {
     for (int u = 0; u < n; u++) {
-        int8_t *restrict to = row + (int64_t)u * stride;
-        for (int i = 0; i < width; i++) to[i] = column[i * step + u];
-        for (int i = width; i < stride; i++) to[i] = 0;
+        uint64_t score[2];
+        memcpy(score, row + (int64_t)u * stride, sizeof score);
+        for (int l = 0; l < lanes; l++) held[l * SN_TALLY + (int)(score[l / 8] >> l % 8 * 8 & 255)] += count[u];
     }
+}
+
+static void tally(const int8_t *row, int stride, int n, const int32_t *count, int lanes, int32_t *held) {
+    if (lanes == LANES)
+        tally_of(row, stride, n, count, LANES, held);
+    else
+        tally_of(row, stride, n, count, lanes, held);
 }
 
 static void convolve(const double *restrict a, int n, const double *f, int m, double *restrict out) {
@@ -152,6 +227,33 @@ static int largest(const int16_t *v, int n) {
     for (; i < n; i++) high[0] = v[i] > high[0] ? v[i] : high[0];
     for (int t = 1; t < 8; t++) high[0] = high[t] > high[0] ? high[t] : high[0];
     return high[0];
+}
+
+/* The place of the sums of one diagonal among the best so far. */
+static inline __attribute__((always_inline)) void take_diagonal(const int8_t *const *row, int width, int w, int k, vec_i16 *best,
+                                                                vec_i16 *place) {
+    int first = w - 1 - k > 0 ? w - 1 - k : 0, end = width + w - 1 - k < w ? width + w - 1 - k : w, i = k - (w - 1) + first;
+    vec_i16 sum = {0}, zero = {0};
+    for (int j = first; j < end; j++, i++) {
+        vec_i8 v;
+        memcpy(&v, row[j] + (int64_t)i * LANES, sizeof v);
+        sum += __builtin_convertvector(v, vec_i16);
+    }
+    vec_i16 better = sum > *best;
+    *best = (better & sum) | (~better & *best);
+    *place = (better & (zero + (int16_t)k)) | (~better & *place);
+}
+
+static void best_of(const int8_t *const *row, int width, int w, int least, int16_t *best, int16_t *place) {
+    int n = width + w - 1, shorter = width < w ? width : w;
+    vec_i16 zero = {0}, high = zero + INT16_MIN, at = zero;
+    for (int k = shorter - 1; k <= n - shorter; k++) take_diagonal(row, width, w, k, &high, &at);
+    for (int overlap = shorter - 1; overlap >= least; overlap--) {
+        take_diagonal(row, width, w, overlap - 1, &high, &at);
+        take_diagonal(row, width, w, n - overlap, &high, &at);
+    }
+    memcpy(best, &high, sizeof high);
+    memcpy(place, &at, sizeof at);
 }
 
 #if defined(__AVX512BW__)
@@ -215,4 +317,5 @@ static int64_t windows(const uint8_t *pairs, int64_t n, const uint8_t *table, in
 }
 #endif
 
-const struct sn_motif_loops SN_LOOPS = {squares, products, bins, in_bins, integers, rows, convolve, diagonals, largest, windows};
+const struct sn_motif_loops SN_LOOPS = {squares, products, bins,      tally_bins, in_bins, scores,
+                                        tally,   convolve, diagonals, largest,    best_of, windows};

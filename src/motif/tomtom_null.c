@@ -36,9 +36,9 @@ void sn_null_free(struct sn_null *n) {
     memset(n, 0, sizeof *n);
 }
 
-void sn_null_count(struct sn_null *n, int column, const int8_t *score, const int32_t *count, int n_scores) {
+void sn_null_count(struct sn_null *n, int column, const int32_t *count) {
     int64_t *held = n->held + (int64_t)column * (2 * n->bins + 3) + n->bins + 1;
-    for (int u = 0; u < n_scores; u++) held[score[u]] += count[u];
+    for (int v = -n->bins - 1; v <= n->bins + 1; v++) held[v] = count[(uint8_t)v];
 }
 
 void sn_null_counted(struct sn_null *n, int64_t total) {

@@ -26,7 +26,8 @@ struct sn_null {
 
 int sn_null_make(struct sn_null *n, const struct sn_motif_loops *loops, int width, int widest, int bins);
 void sn_null_free(struct sn_null *n);
-void sn_null_count(struct sn_null *n, int column, const int8_t *score, const int32_t *count, int n_scores);
+/* count[(uint8_t)score]: target columns that have it with this query column */
+void sn_null_count(struct sn_null *n, int column, const int32_t *count);
 void sn_null_counted(struct sn_null *n, int64_t total);
 void sn_null_ask(struct sn_null *n, int sum);
 int sn_null_compute(struct sn_null *n, int min_overlap);
