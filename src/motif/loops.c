@@ -10,6 +10,7 @@
 
 #define LANES SN_LANES
 typedef float vec_f __attribute__((vector_size(4 * LANES)));
+typedef double vec_d __attribute__((vector_size(64)));
 typedef int32_t vec_i __attribute__((vector_size(4 * LANES)));
 typedef uint16_t vec_u16 __attribute__((vector_size(2 * LANES)));
 typedef int16_t vec_i16 __attribute__((vector_size(2 * LANES)));
@@ -185,12 +186,20 @@ static void tally(const int8_t *row, int stride, int n, const int32_t *count, in
         tally_of(row, stride, n, count, lanes, held);
 }
 
-static void convolve(const double *restrict a, int n, const double *f, int m, double *restrict out) {
-    memset(out, 0, (size_t)(n + m - 1) * sizeof *out);
-    for (int k = 0; k < m; k++) {
-        double factor = f[k];
-        if (factor == 0) continue;
-        for (int i = 0; i < n; i++) out[k + i] += factor * a[i];
+/* Sums stay in registers; each adds its products by rising k. */
+static void convolve(const double *a, int n, const double *f, int m, double *out) {
+    for (int i = 0; i < n; i += SN_CONVOLVE_STEP) {
+        vec_d sum[SN_CONVOLVE_STEP / 8] = {{0}};
+        for (int k = 0; k < m; k++) {
+            if (f[k] == 0) continue;
+            const vec_d factor = {f[k], f[k], f[k], f[k], f[k], f[k], f[k], f[k]};
+            for (int t = 0; t < SN_CONVOLVE_STEP / 8; t++) {
+                vec_d v;
+                memcpy(&v, a + i - k + 8 * t, sizeof v);
+                sum[t] += factor * v;
+            }
+        }
+        memcpy(out + i, sum, sizeof sum);
     }
 }
 

@@ -12,6 +12,7 @@
 #define SN_TALLY 272 /* counters of a column: 256, and a cache line more, so that those of neighbours do not meet in the cache */
 #define SN_LANES 16
 #define SN_IN_BINS_PAD 64
+#define SN_CONVOLVE_STEP 32
 /* Query columns side by side: the score of one is floor(base - scale * distance), or of minus the product. Where that is further than
  * `sure` from the middle between two integers, single precision does not decide. */
 struct sn_lanes {
@@ -36,7 +37,7 @@ struct sn_motif_loops {
                   uint32_t *unsure);
     /* held[lane * SN_TALLY + (uint8_t)row[u * stride + lane]] += count[u] for the first lanes */
     void (*tally)(const int8_t *row, int stride, int n, const int32_t *count, int lanes, int32_t *held);
-    /* out[0, n + m - 1) = a[0, n) convolved with f[0, m) */
+    /* out[i] = sum of f[k] a[i - k] over k in [0, m), for i in [0, n) and up to the next multiple of SN_CONVOLVE_STEP */
     void (*convolve)(const double *a, int n, const double *f, int m, double *out);
     /* sum[k] = sum of row[column[j] * stride + i] over j in [0, w), i in [0, stride) with w - 1 - j + i == k, for k in [0, w - 1 + stride);
      * up to 31 more are written. stride: a multiple of 8. window: SN_LOOP_WINDOW bytes for its own use, 0 before the first call of a

@@ -136,10 +136,9 @@ static int finish_query(const struct job *j, struct work *w, int query, int b, i
     struct pair *out = j->pairs + (int64_t)query * c->n_motifs;
     sn_null_free(&w->null);
     SN_TRY(sn_null_make(&w->null, j->s.loops, width, c->widest, SN_SCORE_BINS));
-    for (int i = 0; i < width; i++) sn_null_count(&w->null, i, w->held + (int64_t)(step * i + b) * SN_TALLY);
-    sn_null_counted(&w->null, c->total);
+    for (int i = 0; i < width; i++) sn_null_count(&w->null, i, w->held + (int64_t)(step * i + b) * SN_TALLY, c->total);
     for (int s = 0; s < c->strands; s++)
-        for (int t = 0; t < c->n_motifs; t++) sn_null_ask(&w->null, w->score[s][t * SN_LANES + b]);
+        for (int t = 0; t < c->n_motifs; t++) sn_null_ask(&w->null, c->width[t], w->score[s][t * SN_LANES + b]);
     SN_TRY(sn_null_compute(&w->null, j->o->min_overlap));
     for (int t = 0; t < c->n_motifs; t++) {
         int at = t * SN_LANES + b, s = 0;
@@ -211,8 +210,9 @@ static int by_query(const void *a, const void *b) {
     return x->target < y->target ? -1 : x->target > y->target;
 }
 
-/* All p rising, and Benjamini-Hochberg's q of each, over all pairs. */
-static int make_q(const struct job *j, int64_t n, double **p, double **q) {
+/* p rising, and Benjamini-Hochberg's q of each, over all n pairs; of those up to the bound, and others that these depend on. Larger ones
+ * than p n / (how many are no larger) lower no q of a p below. */
+static int make_q(const struct job *j, int64_t n, double bound, double **p, double **q, int64_t *n_sorted) {
     *p = sn_calloc((size_t)n, sizeof **p);
     *q = sn_calloc((size_t)n, sizeof **q);
     if (!*p || !*q) return SEQNET_ENOMEM;
@@ -220,13 +220,18 @@ static int make_q(const struct job *j, int64_t n, double **p, double **q) {
         double *number;
         uint64_t *bits; /* numbers that are not negative sort like their bits */
     } sorted = {*p}, scratch = {*q};
-    for (int64_t i = 0; i < n; i++) (*p)[i] = j->pairs[i].p;
-    sn_sort_u64(sorted.bits, (size_t)n, scratch.bits);
+    int64_t below = 0, m = 0;
+    for (int64_t i = 0; i < n; i++) below += j->pairs[i].p <= bound;
+    bound = below > 0 ? bound * (double)n / (double)below * (1 + 1e-9) : 0;
+    for (int64_t i = 0; i < n; i++)
+        if (j->pairs[i].p <= bound) (*p)[m++] = j->pairs[i].p;
+    sn_sort_u64(sorted.bits, (size_t)m, scratch.bits);
     double least = 1;
-    for (int64_t i = n - 1; i >= 0; i--) {
-        double bound = (*p)[i] * (double)n / (double)(i + 1);
-        (*q)[i] = least = bound < least ? bound : least;
+    for (int64_t i = m - 1; i >= 0; i--) {
+        double limit = (*p)[i] * (double)n / (double)(i + 1);
+        (*q)[i] = least = limit < least ? limit : least;
     }
+    *n_sorted = m;
     return 0;
 }
 
@@ -260,15 +265,17 @@ static int collect(const struct job *j, struct sn_tomtom_hits *out) {
     int targets = j->s.targets.n_motifs;
     int64_t n = (int64_t)j->queries->n * targets;
     double *p = NULL, *q = NULL;
+    int64_t n_sorted;
     size_t cap = 0;
     int rc;
-    SN_GO(make_q(j, n, &p, &q));
+    double bound = o->max_e / targets < o->max_p ? o->max_e / targets * (1 + 1e-9) : o->max_p; /* hits have no larger p */
+    SN_GO(make_q(j, n, bound < 1 ? bound : 1, &p, &q, &n_sorted));
     for (int64_t i = 0; i < n; i++) {
         const struct pair *x = &j->pairs[i];
         struct sn_tomtom_hit h = {
             (int)(i / targets), (int)(i % targets), x->offset, x->overlap, x->reverse, x->score, x->p, x->p * targets, 0};
         if (h.p > o->max_p || h.e > o->max_e) continue;
-        h.q = q[place(p, n, h.p)];
+        h.q = q[place(p, n_sorted, h.p)];
         if (h.q > o->max_q) continue;
         SN_GO(sn_grow((void **)&out->v, &cap, (size_t)out->n + 1, sizeof *out->v));
         out->v[out->n++] = h;

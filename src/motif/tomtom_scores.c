@@ -1,6 +1,7 @@
 #include "motif/tomtom_scores.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +89,11 @@ static int in_bins(const struct sn_scores *s, const struct sn_score_work *w, int
 /* The least (sign 1) or largest (-1) of what query column i is apart from those in bins [from, to]. */
 static double extreme(const struct sn_scores *s, const struct sn_score_work *w, int i, int from, int to, int sign) {
     double best = INFINITY;
-    int n = in_bins(s, w, from, to);
+    int n = in_bins(s, w, from, to), first = INT_MAX;
+    for (int k = 0; k < n; k++)
+        if (sign * w->bin[w->found[k]] < first) first = sign * w->bin[w->found[k]];
     for (int k = 0; k < n; k++) {
+        if (sign * w->bin[w->found[k]] > first + SLACK) continue;
         double apart = sign * compare(s, i, w->found[k]);
         if (apart < best) best = apart;
     }
