@@ -16,33 +16,6 @@ typedef uint16_t vec_u16 __attribute__((vector_size(2 * LANES)));
 typedef int16_t vec_i16 __attribute__((vector_size(2 * LANES)));
 typedef int8_t vec_i8 __attribute__((vector_size(LANES)));
 
-static void squares(const double *q, const double *const *y, int letters, int n, double *restrict apart) {
-    if (letters == 4) {
-        const double *restrict a = y[0], *restrict c = y[1], *restrict g = y[2], *restrict t = y[3];
-        double qa = q[0], qc = q[1], qg = q[2], qt = q[3];
-        for (int u = 0; u < n; u++) {
-            double da = qa - a[u], dc = qc - c[u], dg = qg - g[u], dt = qt - t[u];
-            apart[u] = da * da + dc * dc + dg * dg + dt * dt;
-        }
-        return;
-    }
-    memset(apart, 0, (size_t)n * sizeof *apart);
-    for (int k = 0; k < letters; k++) {
-        const double *restrict v = y[k];
-        double from = q[k];
-        for (int u = 0; u < n; u++) apart[u] += (from - v[u]) * (from - v[u]);
-    }
-}
-
-static void products(const double *q, const double *const *y, int letters, int n, double *restrict apart) {
-    memset(apart, 0, (size_t)n * sizeof *apart);
-    for (int k = 0; k < letters; k++) {
-        const double *restrict v = y[k];
-        double factor = q[k];
-        for (int u = 0; u < n; u++) apart[u] -= factor * v[u];
-    }
-}
-
 static inline vec_f splat(float v) {
     return (vec_f){v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v};
 }
@@ -52,6 +25,17 @@ static inline vec_f load(const float *p) {
     memcpy(&v, p, sizeof v);
     return v;
 }
+
+#if defined(__AVX512DQ__)
+#define smaller(a, b) (vec_f) _mm512_min_ps((__m512)(a), (__m512)(b))
+#define larger(a, b) (vec_f) _mm512_max_ps((__m512)(a), (__m512)(b))
+#else
+static inline vec_f choose(vec_i which, vec_f a, vec_f b) {
+    return (vec_f)((which & (vec_i)a) | (~which & (vec_i)b));
+}
+#define smaller(a, b) choose((a) < (b), a, b)
+#define larger(a, b) choose((a) > (b), a, b)
+#endif
 
 /* How q differs from 16 columns at once, in single precision. */
 static inline __attribute__((always_inline)) vec_f compare(const vec_f *q, const vec_f *y, int letters, int product) {
@@ -68,22 +52,32 @@ static inline __attribute__((always_inline)) vec_f compare(const vec_f *q, const
 }
 
 static inline __attribute__((always_inline)) void bins_of(const float *q, const float *const *y, int letters, int product, int n,
-                                                          float from, float per_bin, uint16_t *bin) {
+                                                          float from, float per_bin, uint16_t *bin, float *least, float *most) {
     vec_f to[SN_MOTIF_LETTERS], at[SN_MOTIF_LETTERS];
+    vec_f low = splat(*least), high = splat(*most);
     for (int k = 0; k < letters; k++) to[k] = splat(q[k]);
     for (int u = 0; u < n; u += LANES) {
         for (int k = 0; k < letters; k++) at[k] = load(y[k] + u);
         vec_f b = (compare(to, at, letters, product) - splat(from)) * splat(per_bin);
         vec_u16 narrow = __builtin_convertvector(__builtin_convertvector(b, vec_i), vec_u16);
         memcpy(bin + u, &narrow, sizeof narrow);
+        if (u + LANES > n) /* what is behind the last column counts as the last */
+            for (int t = n - u; t < LANES; t++) b[t] = b[n - u - 1];
+        low = smaller(b, low);
+        high = larger(b, high);
+    }
+    for (int t = 0; t < LANES; t++) {
+        *least = low[t] < *least ? low[t] : *least;
+        *most = high[t] > *most ? high[t] : *most;
     }
 }
 
-static void bins(const float *q, const float *const *y, int letters, int product, int n, float from, float per_bin, uint16_t *bin) {
+static void bins(const float *q, const float *const *y, int letters, int product, int n, float from, float per_bin, uint16_t *bin,
+                 float *least, float *most) {
     if (letters == 4 && !product)
-        bins_of(q, y, 4, 0, n, from, per_bin, bin);
+        bins_of(q, y, 4, 0, n, from, per_bin, bin, least, most);
     else
-        bins_of(q, y, letters, product, n, from, per_bin, bin);
+        bins_of(q, y, letters, product, n, from, per_bin, bin, least, most);
 }
 
 /* Neighbours are often alike: four sets of counters, so that no addition waits for the one before. */
@@ -128,6 +122,15 @@ static inline vec_f root_of(vec_f v) {
 #endif
 }
 
+static inline vec_f floor_of(vec_f v) {
+#if defined(__AVX512DQ__)
+    return (vec_f)_mm512_roundscale_ps((__m512)v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+#else
+    vec_f t = __builtin_convertvector(__builtin_convertvector(v, vec_i), vec_f); /* towards 0; one less where that went up */
+    return t + __builtin_convertvector((vec_i)(t > v), vec_f);
+#endif
+}
+
 /* A bit for each lane where a is above b, or either is not a number. */
 static inline uint32_t above(vec_f a, vec_f b) {
 #if defined(__AVX512DQ__)
@@ -152,11 +155,10 @@ static inline __attribute__((always_inline)) int scores_of(const struct sn_lanes
         for (int k = 0; k < letters; k++) at[k] = splat(y[k][u]);
         vec_f apart = compare(q, at, letters, product);
         vec_f x = base - scale * (product ? apart : root_of(apart));
-        vec_i t = __builtin_convertvector(x, vec_i); /* towards 0; one less where that went up */
-        t += __builtin_convertvector(t, vec_f) > x;
-        vec_f off = x - __builtin_convertvector(t, vec_f) - half;
+        vec_f below = floor_of(x);
+        vec_f off = x - below - half;
         uint32_t doubt = above((vec_f)((vec_i)off & 0x7fffffff), sure);
-        vec_i8 narrow = __builtin_convertvector(t, vec_i8);
+        vec_i8 narrow = __builtin_convertvector(__builtin_convertvector(below, vec_i), vec_i8);
         memcpy(row + (int64_t)u * stride, &narrow, sizeof narrow);
         if (doubt) unsure[have++] = (uint32_t)u << 16 | doubt;
     }
@@ -326,5 +328,4 @@ static int64_t windows(const uint8_t *pairs, int64_t n, const uint8_t *table, in
 }
 #endif
 
-const struct sn_motif_loops SN_LOOPS = {squares, products, bins,      tally_bins, in_bins, scores,
-                                        tally,   convolve, diagonals, largest,    best_of, windows};
+const struct sn_motif_loops SN_LOOPS = {bins, tally_bins, in_bins, scores, tally, convolve, diagonals, largest, best_of, windows};

@@ -20,12 +20,11 @@ struct sn_lanes {
 };
 
 struct sn_motif_loops {
-    /* How one column differs from n columns y[letter][]: squared Euclidean distance, or minus the scalar product. */
-    void (*squares)(const double *q, const double *const *y, int letters, int n, double *apart);
-    void (*products)(const double *q, const double *const *y, int letters, int n, double *apart);
-    /* The same in single precision, as the number of its bin, (difference - from) * per_bin, for which the caller sees to it that it is
-     * within [0, 65535]. Of n rounded up to a multiple of SN_LANES. */
-    void (*bins)(const float *q, const float *const *y, int letters, int product, int n, float from, float per_bin, uint16_t *bin);
+    /* What one column and n columns y[letter][] are apart, the squared distance or minus the scalar product, as the number of its bin,
+     * (apart - from) * per_bin, for which the caller sees to it that it is within [0, 65535]. Of n rounded up to a multiple of SN_LANES.
+     * And the least and the most, of those before rounding and what *least and *most are. */
+    void (*bins)(const float *q, const float *const *y, int letters, int product, int n, float from, float per_bin, uint16_t *bin,
+                 float *least, float *most);
     /* held[bin[u] >> shift][any] += count[u] */
     void (*tally_bins)(const uint16_t *bin, const int32_t *count, int n, int shift, int32_t (*held)[4]);
     /* Numbers of the elements in bins [from, to], rising, into found (room for n + SN_IN_BINS_PAD, as far as bin may be read); returns how

@@ -1,7 +1,6 @@
 #include "motif/tomtom_scores.h"
 
 #include <float.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +31,12 @@ struct sn_score_work {
 /* For Pearson: columns as deviations from their mean, of length 1; a column without deviations correlates with nothing. */
 static void standardize(struct sn_columns *c) {
     for (int u = 0; u < c->n; u++) {
-        double mean = 0, length = 0;
-        for (int k = 0; k < c->letters; k++) mean += c->value[k][u];
+        double *v = c->value + (int64_t)u * c->letters, mean = 0, length = 0;
+        for (int k = 0; k < c->letters; k++) mean += v[k];
         mean /= c->letters;
-        for (int k = 0; k < c->letters; k++) length += (c->value[k][u] - mean) * (c->value[k][u] - mean);
+        for (int k = 0; k < c->letters; k++) length += (v[k] - mean) * (v[k] - mean);
         length = length > 1e-20 ? sqrt(length) : INFINITY;
-        for (int k = 0; k < c->letters; k++) c->value[k][u] = (c->value[k][u] - mean) / length;
+        for (int k = 0; k < c->letters; k++) v[k] = (v[k] - mean) / length;
     }
 }
 
@@ -45,10 +44,11 @@ static void standardize(struct sn_columns *c) {
 static double longest(const struct sn_columns *c, double *largest) {
     double most = 0;
     for (int u = 0; u < c->n; u++) {
+        const double *v = c->value + (int64_t)u * c->letters;
         double sum = 0;
         for (int k = 0; k < c->letters; k++) {
-            sum += c->value[k][u] * c->value[k][u];
-            if (fabs(c->value[k][u]) > *largest) *largest = fabs(c->value[k][u]);
+            sum += v[k] * v[k];
+            if (fabs(v[k]) > *largest) *largest = fabs(v[k]);
         }
         if (sum > most) most = sum;
     }
@@ -59,15 +59,16 @@ static double to_score(const struct sn_scores *s, double apart) {
     return s->pearson ? -apart : -sqrt(apart);
 }
 
-/* What query column i and target column u are apart, in double precision: this alone decides. */
+/* What query column i and target column u are apart, their squared distance or minus their product, in double precision: this alone
+ * decides. */
 static double compare(const struct sn_scores *s, int i, int u) {
-    double q[SN_MOTIF_LETTERS], apart;
-    const double *y[SN_MOTIF_LETTERS];
-    for (int k = 0; k < s->targets.letters; k++) {
-        q[k] = s->queries.value[k][i];
-        y[k] = s->targets.value[k] + u;
-    }
-    (s->pearson ? s->loops->products : s->loops->squares)(q, y, s->targets.letters, 1, &apart);
+    int letters = s->targets.letters;
+    const double *q = s->queries.value + (int64_t)i * letters, *y = s->targets.value + (int64_t)u * letters;
+    double apart = 0;
+    if (s->pearson)
+        for (int k = 0; k < letters; k++) apart -= q[k] * y[k];
+    else
+        for (int k = 0; k < letters; k++) apart += (q[k] - y[k]) * (q[k] - y[k]);
     return apart;
 }
 
@@ -89,11 +90,8 @@ static int in_bins(const struct sn_scores *s, const struct sn_score_work *w, int
 /* The least (sign 1) or largest (-1) of what query column i is apart from those in bins [from, to]. */
 static double extreme(const struct sn_scores *s, const struct sn_score_work *w, int i, int from, int to, int sign) {
     double best = INFINITY;
-    int n = in_bins(s, w, from, to), first = INT_MAX;
-    for (int k = 0; k < n; k++)
-        if (sign * w->bin[w->found[k]] < first) first = sign * w->bin[w->found[k]];
+    int n = in_bins(s, w, from, to);
     for (int k = 0; k < n; k++) {
-        if (sign * w->bin[w->found[k]] > first + SLACK) continue;
         double apart = sign * compare(s, i, w->found[k]);
         if (apart < best) best = apart;
     }
@@ -143,10 +141,11 @@ static void find_range(const struct sn_scores *s, const struct sn_score_work *w,
     float q[SN_MOTIF_LETTERS];
     const float *y[SN_MOTIF_LETTERS];
     double length = 0;
-    int least = 0, most = COARSE - 1;
+    float least = FINE, most = 0;
     for (int k = 0; k < c->letters; k++) {
-        q[k] = (float)s->queries.value[k][i];
-        length += s->queries.value[k][i] * s->queries.value[k][i];
+        double v = s->queries.value[(int64_t)i * c->letters + k];
+        q[k] = (float)v;
+        length += v * v;
     }
     length = sqrt(length);
     double from = s->pearson ? -length * s->longest : 0, width = s->pearson ? -2 * from : (length + s->longest) * (length + s->longest);
@@ -155,15 +154,13 @@ static void find_range(const struct sn_scores *s, const struct sn_score_work *w,
     for (int u0 = 0; u0 < c->n; u0 += BLOCK) {
         int n = c->n - u0 < BLOCK ? c->n - u0 : BLOCK;
         for (int k = 0; k < c->letters; k++) y[k] = s->value[k] + u0;
-        s->loops->bins(q, y, c->letters, s->pearson, n, (float)from, per_bin, w->bin + u0);
+        s->loops->bins(q, y, c->letters, s->pearson, n, (float)from, per_bin, w->bin + u0, &least, &most);
         s->loops->tally_bins(w->bin + u0, c->count + u0, n, SHIFT, w->held);
     }
     for (int b = 0; b < COARSE; b++) w->held[b][0] += w->held[b][1] + w->held[b][2] + w->held[b][3];
-    while (w->held[least][0] == 0) least++;
-    while (w->held[most][0] == 0) most--;
     s->range[i].median = median(s, w, i);
-    s->range[i].most = to_score(s, extreme(s, w, i, 0, least * WIDE + WIDE - 1 + SLACK, 1));
-    s->range[i].least = to_score(s, extreme(s, w, i, most * WIDE - SLACK, FINE, -1));
+    s->range[i].most = to_score(s, extreme(s, w, i, 0, (int)least + SLACK, 1));
+    s->range[i].least = to_score(s, extreme(s, w, i, (int)most - SLACK, FINE, -1));
 }
 
 static int make_work(const struct sn_scores *s, struct sn_score_work *w) {
@@ -213,7 +210,7 @@ int sn_scores_make(const struct sn_motif_set *queries, const struct sn_motif_set
     if (!s->value[0] || !s->range || !s->work) return SEQNET_ENOMEM;
     for (int k = 0; k < s->targets.letters; k++) {
         s->value[k] = s->value[0] + (size_t)k * padded;
-        for (int u = 0; u < s->targets.n; u++) s->value[k][u] = (float)s->targets.value[k][u];
+        for (int u = 0; u < s->targets.n; u++) s->value[k][u] = (float)s->targets.value[(int64_t)u * s->targets.letters + k];
     }
     return sn_pool_run(pool, (s->queries.n + PER_TILE - 1) / PER_TILE, s->n_work, find_ranges, s);
 }
@@ -245,7 +242,7 @@ double sn_scores_scale(const struct sn_scores *s, const int32_t *column, int wid
  * Its errors: of values, half a unit in the last place each, that of a distance `letters` more, and of what is made of it a few. */
 static void set_lane(const struct sn_scores *s, const struct sn_score_lane *from, int l, struct sn_lanes *to) {
     int letters = s->targets.letters;
-    for (int k = 0; k < letters; k++) to->q[k][l] = from->column < 0 ? 0 : (float)s->queries.value[k][from->column];
+    for (int k = 0; k < letters; k++) to->q[k][l] = from->column < 0 ? 0 : (float)s->queries.value[(int64_t)from->column * letters + k];
     to->base[l] = 0.5f;
     to->scale[l] = 0;
     to->sure[l] = 0.5f;
