@@ -9,15 +9,29 @@
 #endif
 
 #define LANES SN_LANES
-typedef float vec_f __attribute__((vector_size(4 * LANES)));
-typedef double vec_d __attribute__((vector_size(64)));
-typedef int32_t vec_i __attribute__((vector_size(4 * LANES)));
-typedef uint16_t vec_u16 __attribute__((vector_size(2 * LANES)));
-typedef int16_t vec_i16 __attribute__((vector_size(2 * LANES)));
-typedef int8_t vec_i8 __attribute__((vector_size(LANES)));
+
+/* Vectors of the CPU's own size: what compilers make of larger ones is slow. */
+#if defined(__AVX512DQ__)
+#define BYTES 64
+#elif defined(__AVX2__)
+#define BYTES 32
+#else
+#define BYTES 16
+#endif
+#define FLOATS (BYTES / 4)
+#define DOUBLES (BYTES / 8)
+#define PARTS (LANES / FLOATS)
+typedef float vec_f __attribute__((vector_size(BYTES)));
+typedef double vec_d __attribute__((vector_size(BYTES)));
+typedef int32_t vec_i __attribute__((vector_size(BYTES)));
+typedef uint16_t vec_u16 __attribute__((vector_size(BYTES / 2)));
+typedef int8_t vec_i8 __attribute__((vector_size(BYTES / 4)));
+typedef int16_t lanes_i16 __attribute__((vector_size(2 * LANES)));
+typedef int8_t lanes_i8 __attribute__((vector_size(LANES)));
 
 static inline vec_f splat(float v) {
-    return (vec_f){v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v};
+    vec_f all = {0};
+    return all + v;
 }
 
 static inline vec_f load(const float *p) {
@@ -37,7 +51,7 @@ static inline vec_f choose(vec_i which, vec_f a, vec_f b) {
 #define larger(a, b) choose((a) > (b), a, b)
 #endif
 
-/* How q differs from 16 columns at once, in single precision. */
+/* How q differs from several columns at once, in single precision. */
 static inline __attribute__((always_inline)) vec_f compare(const vec_f *q, const vec_f *y, int letters, int product) {
     vec_f sum = {0};
     for (int k = 0; k < letters; k++) {
@@ -56,17 +70,17 @@ static inline __attribute__((always_inline)) void bins_of(const float *q, const 
     vec_f to[SN_MOTIF_LETTERS], at[SN_MOTIF_LETTERS];
     vec_f low = splat(*least), high = splat(*most);
     for (int k = 0; k < letters; k++) to[k] = splat(q[k]);
-    for (int u = 0; u < n; u += LANES) {
+    for (int u = 0; u < n; u += FLOATS) {
         for (int k = 0; k < letters; k++) at[k] = load(y[k] + u);
         vec_f b = (compare(to, at, letters, product) - splat(from)) * splat(per_bin);
         vec_u16 narrow = __builtin_convertvector(__builtin_convertvector(b, vec_i), vec_u16);
         memcpy(bin + u, &narrow, sizeof narrow);
-        if (u + LANES > n) /* what is behind the last column counts as the last */
-            for (int t = n - u; t < LANES; t++) b[t] = b[n - u - 1];
+        if (u + FLOATS > n) /* what is behind the last column counts as the last */
+            for (int t = n - u; t < FLOATS; t++) b[t] = b[n - u - 1];
         low = smaller(b, low);
         high = larger(b, high);
     }
-    for (int t = 0; t < LANES; t++) {
+    for (int t = 0; t < FLOATS; t++) {
         *least = low[t] < *least ? low[t] : *least;
         *most = high[t] > *most ? high[t] : *most;
     }
@@ -90,76 +104,94 @@ static void tally_bins(const uint16_t *bin, const int32_t *count, int n, int shi
 
 static int in_bins(const uint16_t *bin, int n, int from, int to, int32_t *found) {
     uint16_t width = (uint16_t)(to - from);
-    int have = 0;
-    for (int u = 0; u < n; u += 2 * LANES) { /* few hold any */
+    int have = 0, u = 0; /* few vectors hold any */
 #if defined(__AVX512BW__)
+    for (; u < n; u += 32) {
         __m512i v = _mm512_sub_epi16(_mm512_loadu_si512(bin + u), _mm512_set1_epi16((int16_t)from));
         uint32_t hit = _mm512_cmple_epu16_mask(v, _mm512_set1_epi16((int16_t)width));
         for (; hit; hit &= hit - 1) found[have++] = u + __builtin_ctz(hit);
+    }
+    while (have > 0 && found[have - 1] >= n) have--;
 #else
-        vec_u16 v[2], zero = {0};
-        memcpy(v, bin + u, sizeof v);
-        vec_i16 hits = (v[0] - (zero + (uint16_t)from) <= zero + width) | (v[1] - (zero + (uint16_t)from) <= zero + width);
-        uint64_t part[LANES / 4];
-        memcpy(part, &hits, sizeof part);
-        if (!(part[0] | part[1] | part[2] | part[3])) continue;
-        for (int t = 0; t < 2 * LANES; t++) {
+    for (; u + 64 <= n; u += 64) {
+        uint16_t any = 0;
+        for (int t = 0; t < 64; t++) any |= (uint16_t)(bin[u + t] - from) <= width;
+        if (!any) continue;
+        for (int t = 0; t < 64; t++) {
             found[have] = u + t;
             have += (uint16_t)(bin[u + t] - from) <= width;
         }
-#endif
     }
-    while (have > 0 && found[have - 1] >= n) have--;
+    for (; u < n; u++) {
+        found[have] = u;
+        have += (uint16_t)(bin[u] - from) <= width;
+    }
+#endif
     return have;
 }
 
+/* Roots, whole numbers below, and a bit for each lane where a is above b or either is not a number. */
+#if defined(__AVX512DQ__)
 static inline vec_f root_of(vec_f v) {
-#if defined(__AVX512DQ__)
     return (vec_f)_mm512_sqrt_ps((__m512)v);
-#else
-    for (int t = 0; t < LANES; t++) v[t] = sqrtf(v[t]);
-    return v;
-#endif
 }
-
 static inline vec_f floor_of(vec_f v) {
-#if defined(__AVX512DQ__)
     return (vec_f)_mm512_roundscale_ps((__m512)v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+static inline uint32_t above(vec_f a, vec_f b) {
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLE_UQ);
+}
+#elif defined(__AVX2__)
+static inline vec_f root_of(vec_f v) {
+    return (vec_f)_mm256_sqrt_ps((__m256)v);
+}
+static inline vec_f floor_of(vec_f v) {
+    return (vec_f)_mm256_floor_ps((__m256)v);
+}
+static inline uint32_t above(vec_f a, vec_f b) {
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_NLE_UQ));
+}
 #else
+static inline vec_f root_of(vec_f v) {
+    float x[FLOATS];
+    memcpy(x, &v, sizeof x);
+    for (int t = 0; t < FLOATS; t++) x[t] = sqrtf(x[t]);
+    memcpy(&v, x, sizeof x);
+    return v;
+}
+static inline vec_f floor_of(vec_f v) {
     vec_f t = __builtin_convertvector(__builtin_convertvector(v, vec_i), vec_f); /* towards 0; one less where that went up */
     return t + __builtin_convertvector((vec_i)(t > v), vec_f);
-#endif
 }
-
-/* A bit for each lane where a is above b, or either is not a number. */
 static inline uint32_t above(vec_f a, vec_f b) {
-#if defined(__AVX512DQ__)
-    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLE_UQ);
-#else
     vec_i not_above = a <= b;
-    int32_t v[LANES];
     uint32_t bits = 0;
-    memcpy(v, &not_above, sizeof v);
-    for (int t = 0; t < LANES; t++) bits |= (uint32_t)(v[t] + 1) << t;
+    for (int t = 0; t < FLOATS; t++) bits |= (uint32_t)(not_above[t] + 1) << t;
     return bits;
-#endif
 }
+#endif
 
 static inline __attribute__((always_inline)) int scores_of(const struct sn_lanes *l, const float *const *y, int letters, int product, int n,
                                                            int stride, int8_t *restrict row, uint32_t *restrict unsure) {
-    const vec_f base = load(l->base), scale = load(l->scale), sure = load(l->sure), half = splat(0.5f);
-    vec_f q[SN_MOTIF_LETTERS], at[SN_MOTIF_LETTERS];
+    vec_f base[PARTS], scale[PARTS], sure[PARTS], q[PARTS][SN_MOTIF_LETTERS], at[SN_MOTIF_LETTERS];
+    const vec_f half = splat(0.5f);
     int have = 0;
-    for (int k = 0; k < letters; k++) q[k] = load(l->q[k]);
+    for (int p = 0; p < PARTS; p++) {
+        base[p] = load(l->base + p * FLOATS);
+        scale[p] = load(l->scale + p * FLOATS);
+        sure[p] = load(l->sure + p * FLOATS);
+        for (int k = 0; k < letters; k++) q[p][k] = load(l->q[k] + p * FLOATS);
+    }
     for (int u = 0; u < n; u++) {
+        uint32_t doubt = 0;
         for (int k = 0; k < letters; k++) at[k] = splat(y[k][u]);
-        vec_f apart = compare(q, at, letters, product);
-        vec_f x = base - scale * (product ? apart : root_of(apart));
-        vec_f below = floor_of(x);
-        vec_f off = x - below - half;
-        uint32_t doubt = above((vec_f)((vec_i)off & 0x7fffffff), sure);
-        vec_i8 narrow = __builtin_convertvector(__builtin_convertvector(below, vec_i), vec_i8);
-        memcpy(row + (int64_t)u * stride, &narrow, sizeof narrow);
+        for (int p = 0; p < PARTS; p++) {
+            vec_f apart = compare(q[p], at, letters, product);
+            vec_f x = base[p] - scale[p] * (product ? apart : root_of(apart)), below = floor_of(x), off = x - below - half;
+            doubt |= above((vec_f)((vec_i)off & 0x7fffffff), sure[p]) << (p * FLOATS);
+            vec_i8 narrow = __builtin_convertvector(__builtin_convertvector(below, vec_i), vec_i8);
+            memcpy(row + (int64_t)u * stride + p * FLOATS, &narrow, sizeof narrow);
+        }
         if (doubt) unsure[have++] = (uint32_t)u << 16 | doubt;
     }
     return have;
@@ -191,14 +223,13 @@ static void tally(const int8_t *row, int stride, int n, const int32_t *count, in
 /* Sums stay in registers; each adds its products by rising k. */
 static void convolve(const double *a, int n, const double *f, int m, double *out) {
     for (int i = 0; i < n; i += SN_CONVOLVE_STEP) {
-        vec_d sum[SN_CONVOLVE_STEP / 8] = {{0}};
+        vec_d sum[SN_CONVOLVE_STEP / DOUBLES] = {{0}};
         for (int k = 0; k < m; k++) {
             if (f[k] == 0) continue;
-            const vec_d factor = {f[k], f[k], f[k], f[k], f[k], f[k], f[k], f[k]};
-            for (int t = 0; t < SN_CONVOLVE_STEP / 8; t++) {
+            for (int t = 0; t < SN_CONVOLVE_STEP / DOUBLES; t++) {
                 vec_d v;
-                memcpy(&v, a + i - k + 8 * t, sizeof v);
-                sum[t] += factor * v;
+                memcpy(&v, a + i - k + DOUBLES * t, sizeof v);
+                sum[t] += f[k] * v;
             }
         }
         memcpy(out + i, sum, sizeof sum);
@@ -241,23 +272,23 @@ static int largest(const int16_t *v, int n) {
 }
 
 /* The place of the sums of one diagonal among the best so far. */
-static inline __attribute__((always_inline)) void take_diagonal(const int8_t *const *row, int width, int w, int k, vec_i16 *best,
-                                                                vec_i16 *place) {
+static inline __attribute__((always_inline)) void take_diagonal(const int8_t *const *row, int width, int w, int k, lanes_i16 *best,
+                                                                lanes_i16 *place) {
     int first = w - 1 - k > 0 ? w - 1 - k : 0, end = width + w - 1 - k < w ? width + w - 1 - k : w, i = k - (w - 1) + first;
-    vec_i16 sum = {0}, zero = {0};
+    lanes_i16 sum = {0}, zero = {0};
     for (int j = first; j < end; j++, i++) {
-        vec_i8 v;
+        lanes_i8 v;
         memcpy(&v, row[j] + (int64_t)i * LANES, sizeof v);
-        sum += __builtin_convertvector(v, vec_i16);
+        sum += __builtin_convertvector(v, lanes_i16);
     }
-    vec_i16 better = sum > *best;
+    lanes_i16 better = sum > *best;
     *best = (better & sum) | (~better & *best);
     *place = (better & (zero + (int16_t)k)) | (~better & *place);
 }
 
 static void best_of(const int8_t *const *row, int width, int w, int least, int16_t *best, int16_t *place) {
     int n = width + w - 1, shorter = width < w ? width : w;
-    vec_i16 zero = {0}, high = zero + INT16_MIN, at = zero;
+    lanes_i16 zero = {0}, high = zero + INT16_MIN, at = zero;
     for (int k = shorter - 1; k <= n - shorter; k++) take_diagonal(row, width, w, k, &high, &at);
     for (int overlap = shorter - 1; overlap >= least; overlap--) {
         take_diagonal(row, width, w, overlap - 1, &high, &at);
