@@ -42,6 +42,7 @@ struct job {
     struct work *work;  /* (workers) */
     size_t rows;        /* bytes that a batch needs at most for each target column */
     size_t lanes;       /* columns of a batch at most */
+    int side;           /* queries side by side at most, SN_LANES or 1 */
     atomic_int done;    /* queries */
 };
 
@@ -70,7 +71,7 @@ static void free_work(struct work *w) {
 
 static int make_work(const struct job *j, struct work *w) {
     const struct sn_columns *c = &j->s.targets;
-    size_t places = (size_t)c->n_motifs * SN_LANES;
+    size_t places = (size_t)c->n_motifs * (size_t)j->side;
     w->lane = sn_calloc(j->lanes, sizeof *w->lane);
     w->held = sn_calloc(j->lanes, SN_TALLY * sizeof *w->held);
     w->row = sn_calloc((size_t)c->n, j->rows);
@@ -119,7 +120,7 @@ static void find_best(const struct job *j, struct work *w, int width, int stride
     for (int t = 0; t < c->n_motifs; t++)
         for (int s = 0; s < c->strands; s++) {
             const int32_t *column = c->column[s] + c->first[t];
-            int64_t at = (int64_t)t * SN_LANES;
+            int64_t at = (int64_t)t * j->side;
             if (together) {
                 for (int i = 0; i < c->width[t]; i++) row[i] = w->row + (int64_t)column[i] * stride;
                 j->s.loops->best(row, width, c->width[t], least_overlap(j, width, c->width[t]), w->score[s] + at, w->place[s] + at);
@@ -138,10 +139,10 @@ static int finish_query(const struct job *j, struct work *w, int query, int b, i
     SN_TRY(sn_null_make(&w->null, j->s.loops, width, c->widest, SN_SCORE_BINS));
     for (int i = 0; i < width; i++) sn_null_count(&w->null, i, w->held + (int64_t)(step * i + b) * SN_TALLY, c->total);
     for (int s = 0; s < c->strands; s++)
-        for (int t = 0; t < c->n_motifs; t++) sn_null_ask(&w->null, c->width[t], w->score[s][t * SN_LANES + b]);
+        for (int t = 0; t < c->n_motifs; t++) sn_null_ask(&w->null, c->width[t], w->score[s][t * j->side + b]);
     SN_TRY(sn_null_compute(&w->null, j->o->min_overlap));
     for (int t = 0; t < c->n_motifs; t++) {
-        int at = t * SN_LANES + b, s = 0;
+        int at = t * j->side + b, s = 0;
         double p = sn_null_p(&w->null, c->width[t], w->score[0][at]);
         if (c->strands == 2) {
             double other = sn_null_p(&w->null, c->width[t], w->score[1][at]);
@@ -197,6 +198,7 @@ static int plan(struct job *j, int workers) {
         size_t lanes = have > 1 ? (size_t)width * SN_LANES : (size_t)(width + SN_LANES - 1) / SN_LANES * SN_LANES;
         j->batch[j->n_batches] = (struct batch){at, have};
         if (lanes > j->lanes) j->rows = j->lanes = lanes;
+        if (have > 1) j->side = SN_LANES;
     }
     return 0;
 }
@@ -303,7 +305,7 @@ static int check_sets(const struct sn_motif_set *queries, const struct sn_motif_
 
 int sn_tomtom(const struct sn_motif_set *queries, const struct sn_motif_set *targets, const struct sn_tomtom_options *o,
               struct sn_pool *pool, struct sn_tomtom_hits *out) {
-    struct job j = {.queries = queries, .o = o};
+    struct job j = {.queries = queries, .o = o, .side = 1};
     int rc, workers = sn_pool_size(pool);
     memset(out, 0, sizeof *out);
     SN_TRY(check_sets(queries, targets));
