@@ -1,4 +1,4 @@
-/* Pattern discovery: its steps against the golden numbers of the specification (gapped k-mers, Jaccard index, densities, null, threshold,
+/* Pattern discovery: its steps against the golden numbers of the specification (Jaccard index, densities, null, threshold,
  * information, seqlets), bytes against floats, motifs planted in noise, threads, order, and inputs with little or nothing in them. */
 #include <math.h>
 #include <stdlib.h>
@@ -42,77 +42,6 @@ START_TEST(sorting) {
     static const float f[] = {-INFINITY, -3, -1e-30f, 0, 1e-40f, 2, 3e38f};
     for (int i = 0; i < 6; i++)
         ck_assert(sn_sortable_f32(f[i]) < sn_sortable_f32(f[i + 1]) && sn_unsortable_f32(sn_sortable_f32(f[i])) == f[i]);
-}
-END_TEST
-
-/* ---- golden M2: gapped k-mers ---- */
-
-static const struct sn_gapped_rule small_rule = {.min_k = 2, .max_k = 3, .max_gap = 3, .span = 5, .positions = 64, .entries = 100};
-
-static float value_of(const struct sn_gapped_kmer *k, int n, uint64_t key) {
-    for (int i = 0; i < n; i++)
-        if (sn_gapped_key5(&k[i]) == key) return k[i].value;
-    return NAN;
-}
-
-START_TEST(gapped_kmers) {
-    static const uint8_t bases[7] = {0, 2, 4, 1, 3, 4, 0};
-    static const float contribution[7] = {1, .5f, 9, .25f, 2, 9, -.5f};
-    static struct sn_gapped_table t;
-    struct sn_gapped_work *w;
-    struct sn_gapped_kmer k[100];
-    sn_gapped_table_init(&t, &small_rule);
-    ck_ok(sn_gapped_work_create(&small_rule, &w));
-    int n = sn_gapped_extract(&t, w, bases, contribution, 7, k);
-    ck_assert_int_eq(n, 12);
-    ck_assert_float_eq_tol(value_of(k, n, 503), 1.25f, 1e-6f);
-    ck_assert_float_eq_tol(value_of(k, n, 2516), 1.16666667f, 1e-6f);
-    ck_assert_float_eq_tol(value_of(k, n, 22), 1.125f, 1e-6f);
-    ck_assert_float_eq_tol(value_of(k, n, 2751), 1.08333333f, 1e-6f);
-    ck_assert_float_eq_tol(value_of(k, n, 127), -.125f, 1e-6f);
-    ck_assert_int_eq(sn_gapped_extract(&t, w, bases, contribution, 7, k), 12); /* the table is empty again */
-    sn_gapped_work_free(w);
-}
-END_TEST
-
-/* The tuples of the other strand are those of the reverse complement; what occurs twice is summed. */
-START_TEST(gapped_strands) {
-    static struct sn_gapped_table t;
-    struct sn_gapped_work *w;
-    struct sn_gapped_rule rule = sn_gapped_default;
-    struct sn_gapped_kmer k[4000], r[4000];
-    uint8_t bases[30], other[30];
-    float contribution[30], mirrored[30];
-    struct sn_stream s;
-    rule.entries = 4000;
-    rule.positions = 12;
-    sn_gapped_table_init(&t, &rule);
-    ck_ok(sn_gapped_work_create(&rule, &w));
-    sn_stream_init(&s, 1, 0, 0);
-    for (int i = 0; i < 30; i++) {
-        bases[i] = (uint8_t)sn_stream_below(&s, i < 15 ? 4 : 1);
-        contribution[i] = (float)sn_stream_unit(&s);
-    }
-    for (int i = 0; i < 30; i++) {
-        other[i] = 3 - bases[29 - i];
-        mirrored[i] = contribution[29 - i];
-    }
-    int n = sn_gapped_extract(&t, w, bases, contribution, 30, k), m = sn_gapped_extract(&t, w, other, mirrored, 30, r);
-    ck_assert_int_gt(n, 100);
-    ck_assert_int_eq(n, m);
-    for (int i = 0; i < n; i++) {
-        uint32_t reverse = sn_gapped_reverse(&t, &k[i]);
-        ck_assert_uint_lt(sn_gapped_number(&t, &k[i]), t.n);
-        int found = 0;
-        for (int j = 0; j < m; j++)
-            if (sn_gapped_number(&t, &r[j]) == reverse) {
-                found++;
-                ck_assert_float_eq_tol(r[j].value, k[i].value, 1e-5f);
-                ck_assert_uint_eq(sn_gapped_reverse(&t, &r[j]), sn_gapped_number(&t, &k[i]));
-            }
-        ck_assert_int_eq(found, 1);
-    }
-    sn_gapped_work_free(w);
 }
 END_TEST
 
@@ -618,8 +547,6 @@ int main(void) {
     tcase_set_timeout(t, 60);
     tcase_add_test(t, logarithm);
     tcase_add_test(t, sorting);
-    tcase_add_test(t, gapped_kmers);
-    tcase_add_test(t, gapped_strands);
     tcase_add_test(t, jaccard);
     tcase_add_test(t, shift_sums);
     tcase_add_test(t, best_shifts);
