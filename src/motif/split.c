@@ -18,16 +18,16 @@ struct pairs {
 };
 
 /* Chosen on bytes; those that are kept get their exact index afterwards. */
-static void similarities(const void *self, int row, int worker, float *score) {
+static void similarities(const void *self, int row, int from, int to, int worker, float *score) {
     const struct pairs *p = self;
     const struct sn_tracks *t = &p->tracks;
     const uint8_t *x = t->byte + (int64_t)row * t->stride;
     uint8_t *minus = p->minus[worker];
     for (int i = 0; i < t->stride; i++) minus[i] = (uint8_t)(256 - x[i]);
-    for (int j = row + 1; j < t->n; j++) {
+    for (int j = from > row ? from : row + 1; j < to; j++) {
         uint32_t a, b;
         p->loops->shifts(x, minus, t->byte + (int64_t)j * t->stride, t->stride, 1, &a, &b);
-        score[j] = a + b > 0 ? ((float)a - (float)b) / (float)(a + b) : 0;
+        score[j - from] = a + b > 0 ? ((float)a - (float)b) / (float)(a + b) : 0;
     }
 }
 
@@ -46,13 +46,14 @@ static int exact_tile(void *arg, int tile, int worker) {
 
 static int find_pairs(const struct sn_discovery *d, const struct sn_pile *pile, struct sn_neighbours *nb) {
     struct pairs p = {.loops = sn_sum_loops(), .jaccard = sn_jaccard_loop(), .nb = nb};
+    struct sn_similar similar = {.self = &p, .row = similarities};
     int rc = 0, workers = sn_pool_size(d->pool), k = (int)(3 * d->o->split_perplexity + 1);
     p.minus = sn_calloc((size_t)workers, sizeof *p.minus);
     if (!p.minus) return SEQNET_ENOMEM;
     SN_GO(sn_tracks_make(d->a, pile->s, pile->n, d->pool, &p.tracks));
     for (int w = 0; w < workers; w++)
         if (!(p.minus[w] = sn_calloc((size_t)p.tracks.stride, 1))) SN_GO(SEQNET_ENOMEM);
-    SN_GO(sn_neighbours_find(pile->n, k, false, similarities, &p, d->pool, d->sink, NULL, nb));
+    SN_GO(sn_neighbours_find(pile->n, k, false, &similar, d->pool, d->sink, NULL, nb));
     SN_GO(sn_pool_run(d->pool, (pile->n + PER_TILE - 1) / PER_TILE, workers, exact_tile, &p));
 done:
     for (int w = 0; w < workers; w++) free(p.minus[w]);
