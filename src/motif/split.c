@@ -18,18 +18,17 @@ struct pairs {
 };
 
 /* Chosen on bytes; those that are kept get their exact index afterwards. */
-static void similarities(const void *self, int row, int worker, float *score) {
+static void similarities(const void *self, int row, int from, int to, int worker, float *score) {
     const struct pairs *p = self;
     const struct sn_tracks *t = &p->tracks;
-    int others = t->n - row - 1;
+    int first = from > row ? from : row + 1, others = to - first;
     uint32_t *plus = p->work[worker], *minus = plus + others;
-    const struct sn_byte_rows rows = {t->byte + (int64_t)(row + 1) * t->stride, (size_t)t->stride, SN_SUM_GROUP * (size_t)t->stride,
-                                      others};
-    if (others == 0) return;
+    if (others <= 0) return;
+    const struct sn_byte_rows rows = {t->byte + (int64_t)first * t->stride, (size_t)t->stride, SN_SUM_GROUP * (size_t)t->stride, others};
     p->sums(t->byte + (int64_t)row * t->stride, t->stride, &rows, plus, minus);
     for (int m = 0; m < others; m++) {
         uint32_t a = plus[m], b = minus[m];
-        score[row + 1 + m] = a + b > 0 ? ((float)a - (float)b) / (float)(a + b) : 0;
+        score[first - from + m] = a + b > 0 ? ((float)a - (float)b) / (float)(a + b) : 0;
     }
 }
 
@@ -48,13 +47,14 @@ static int exact_tile(void *arg, int tile, int worker) {
 
 static int find_pairs(const struct sn_discovery *d, const struct sn_pile *pile, struct sn_neighbours *nb) {
     struct pairs p = {.sums = sn_byte_sums(), .exact = sn_number_sums(), .nb = nb};
+    struct sn_similar similar = {.self = &p, .row = similarities};
     int rc = 0, workers = sn_pool_size(d->pool), k = (int)(3 * d->o->split_perplexity + 1);
     p.work = sn_calloc((size_t)workers, sizeof *p.work);
     if (!p.work) return SEQNET_ENOMEM;
     SN_GO(sn_tracks_make(d->a, pile->s, pile->n, d->pool, &p.tracks));
     for (int w = 0; w < workers; w++)
         if (!(p.work[w] = sn_calloc((size_t)pile->n, 2 * sizeof(uint32_t)))) SN_GO(SEQNET_ENOMEM);
-    SN_GO(sn_neighbours_find(pile->n, k, false, similarities, &p, d->pool, d->sink, NULL, nb));
+    SN_GO(sn_neighbours_find(pile->n, k, false, &similar, d->pool, d->sink, NULL, nb));
     SN_GO(sn_pool_run(d->pool, (pile->n + PER_TILE - 1) / PER_TILE, workers, exact_tile, &p));
 done:
     for (int w = 0; w < workers; w++) free(p.work[w]);
