@@ -10,7 +10,7 @@
 #include "motif/shifts.h"
 
 #define PER_TILE 16 /* rows */
-#define AHEAD 2     /* neighbours */
+#define AHEAD 4     /* neighbours */
 #define PAD(t) ((t)->length * 3 / 10)
 
 struct fine_job {

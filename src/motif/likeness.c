@@ -12,22 +12,33 @@
 #define PER_TILE 256 /* seqlets */
 
 typedef float float16 __attribute__((vector_size(64)));
+typedef float float8 __attribute__((vector_size(32)));
+typedef int32_t int8 __attribute__((vector_size(32)));
+typedef float float4 __attribute__((vector_size(16)));
 typedef int32_t int16 __attribute__((vector_size(64)));
 
 #define LANES 16
 
-static inline __attribute__((always_inline)) float sum_of_lanes(const float16 *v) {
-    float p[LANES];
-    memcpy(p, v, sizeof p);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++) p[k] += p[k + half];
-    return p[0];
+/* Sums in sixteen lanes and one fixed tree, whatever the compiler makes of them: the same bits on every CPU. */
+struct lanes {
+    float8 half[2];
+};
+
+static inline __attribute__((always_inline)) void split(const float16 *v, struct lanes *out) {
+    memcpy(out, v, sizeof *out);
+}
+static inline __attribute__((always_inline)) float tree(struct lanes *l) {
+    float4 quarter[2];
+    l->half[0] += l->half[1];
+    memcpy(quarter, &l->half[0], sizeof quarter);
+    quarter[0] += quarter[1];
+    return (quarter[0][0] + quarter[0][2]) + (quarter[0][1] + quarter[0][3]);
 }
 
-/* Sixteen lanes and one fixed tree, whatever the compiler makes of them: the same bits on every CPU. */
 static inline __attribute__((always_inline)) void pair_body(const float *x, const float *y, int n, float *p, float *m) {
     float16 plus = {0}, minus = {0};
-    int i = 0;
+    struct lanes by_plus, by_minus;
+    int i = 0, half = 0;
     for (; i + LANES <= n; i += LANES) {
         float16 a, b;
         memcpy(&a, x + i, sizeof a);
@@ -35,12 +46,23 @@ static inline __attribute__((always_inline)) void pair_body(const float *x, cons
         plus += (float16)((int16)(a + b) & 0x7fffffff);
         minus += (float16)((int16)(a - b) & 0x7fffffff);
     }
-    for (int lane = 0; i < n; i++, lane++) {
-        plus[lane] += fabsf(x[i] + y[i]);
-        minus[lane] += fabsf(x[i] - y[i]);
+    split(&plus, &by_plus);
+    split(&minus, &by_minus);
+    if (i + LANES / 2 <= n) {
+        float8 a, b;
+        memcpy(&a, x + i, sizeof a);
+        memcpy(&b, y + i, sizeof b);
+        by_plus.half[0] += (float8)((int8)(a + b) & 0x7fffffff);
+        by_minus.half[0] += (float8)((int8)(a - b) & 0x7fffffff);
+        half = 1;
+        i += LANES / 2;
     }
-    *p = sum_of_lanes(&plus);
-    *m = sum_of_lanes(&minus);
+    for (int lane = 0; i < n; i++, lane++) {
+        by_plus.half[half][lane] += fabsf(x[i] + y[i]);
+        by_minus.half[half][lane] += fabsf(x[i] - y[i]);
+    }
+    *p = tree(&by_plus);
+    *m = tree(&by_minus);
 }
 
 static inline __attribute__((always_inline)) float jaccard_body(const float *x, const float *y, int n) {
@@ -51,14 +73,23 @@ static inline __attribute__((always_inline)) float jaccard_body(const float *x, 
 
 static inline __attribute__((always_inline)) float size_body(const float *x, int n) {
     float16 sum = {0};
-    int i = 0;
+    struct lanes lanes;
+    int i = 0, half = 0;
     for (; i + LANES <= n; i += LANES) {
         float16 a;
         memcpy(&a, x + i, sizeof a);
         sum += (float16)((int16)a & 0x7fffffff);
     }
-    for (int lane = 0; i < n; i++, lane++) sum[lane] += fabsf(x[i]);
-    return sum_of_lanes(&sum);
+    split(&sum, &lanes);
+    if (i + LANES / 2 <= n) {
+        float8 a;
+        memcpy(&a, x + i, sizeof a);
+        lanes.half[0] += (float8)((int8)a & 0x7fffffff);
+        half = 1;
+        i += LANES / 2;
+    }
+    for (int lane = 0; i < n; i++, lane++) lanes.half[half][lane] += fabsf(x[i]);
+    return tree(&lanes);
 }
 
 #define NUMBER_SUMS(isa, attribute)                                                                                                        \
