@@ -80,18 +80,33 @@ AVX2 static void avx2(const uint8_t *y, int n, const struct sn_byte_rows *rows, 
     }
 }
 
-/* Eight vectors to one that holds the sum of each. */
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
-#define PAIRS(a, b) _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b))
-#define QUADS(a, b) _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd))
-AVX512 static inline __m512i sums_of_8(const __m512i v[GROUP]) {
-    return QUADS(QUADS(PAIRS(v[0], v[1]), PAIRS(v[2], v[3])), QUADS(PAIRS(v[4], v[5]), PAIRS(v[6], v[7])));
+#define INLINE512 AVX512 static inline __attribute__((always_inline))
+
+/* M above P, in each of eight lanes. */
+INLINE512 __m512i avx512_row(const uint8_t *x, const __m512i *v, const __m512i *other, int vectors) {
+    __m512i p = _mm512_setzero_si512(), m = p;
+#pragma GCC unroll 8
+    for (int i = 0; i < vectors; i++) {
+        __m512i u = _mm512_loadu_si512((const void *)(x + 64 * i));
+        p = _mm512_add_epi64(p, _mm512_sad_epu8(u, other[i]));
+        m = _mm512_add_epi64(m, _mm512_sad_epu8(u, v[i]));
+    }
+    return _mm512_add_epi64(p, _mm512_slli_epi64(m, 32));
 }
 
+/* Eight vectors become one that holds the sum of each. */
+INLINE512 __m512i pairs(__m512i a, __m512i b) {
+    return _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+}
+INLINE512 __m512i quads(__m512i a, __m512i b) {
+    return _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
+}
+#define ROW(k) avx512_row(first + (size_t)((k) < last ? (k) : last) * rows->stride, v, other, vectors)
+
 /* y, `vectors` registers of it, stays where it is over all rows. */
-AVX512 static inline __attribute__((always_inline)) void avx512_chunk(const uint8_t *y, int from, int vectors,
-                                                                      const struct sn_byte_rows *rows, uint32_t *plus, uint32_t *minus) {
-    __m512i v[8], other[8], both[GROUP];
+INLINE512 void avx512_chunk(const uint8_t *y, int from, int vectors, const struct sn_byte_rows *rows, uint32_t *plus, uint32_t *minus) {
+    __m512i v[8], other[8];
 #pragma GCC unroll 8
     for (int i = 0; i < vectors; i++) {
         v[i] = _mm512_loadu_si512((const void *)(y + from + 64 * i));
@@ -100,19 +115,9 @@ AVX512 static inline __attribute__((always_inline)) void avx512_chunk(const uint
     for (int row = 0; row < rows->n; row += GROUP) {
         int last = rows->n - 1 - row;
         const uint8_t *first = row_at(rows, row) + from;
-#pragma GCC unroll 8
-        for (int k = 0; k < GROUP; k++) {
-            const uint8_t *x = first + (size_t)(k < last ? k : last) * rows->stride;
-            __m512i p = _mm512_setzero_si512(), m = p;
-#pragma GCC unroll 8
-            for (int i = 0; i < vectors; i++) {
-                __m512i u = _mm512_loadu_si512((const void *)(x + 64 * i));
-                p = _mm512_add_epi64(p, _mm512_sad_epu8(u, other[i]));
-                m = _mm512_add_epi64(m, _mm512_sad_epu8(u, v[i]));
-            }
-            both[k] = _mm512_add_epi64(p, _mm512_slli_epi64(m, 32));
-        }
-        __m512i sums = sums_of_8(both);
+        __m512i low = quads(pairs(ROW(0), ROW(1)), pairs(ROW(2), ROW(3)));
+        __m512i high = quads(pairs(ROW(4), ROW(5)), pairs(ROW(6), ROW(7)));
+        __m512i sums = quads(low, high);
         __m256i a = _mm512_cvtepi64_epi32(sums), b = _mm512_cvtepi64_epi32(_mm512_srli_epi64(sums, 32));
         __mmask8 valid = last >= GROUP - 1 ? 255 : (__mmask8)((2u << last) - 1);
         if (from > 0) {
