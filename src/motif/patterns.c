@@ -220,11 +220,11 @@ static int draw_seqlets(const struct sn_discovery *d, struct sn_seqlet *s, int64
 
 /* ---- memory ---- */
 
-#define MOST_SUMS 1000000 /* window sums that thresholds are fitted to, */
-#define SUM_BYTES 40      /* sorted, as distances and with their fit */
-#define TABLE_BYTES 60e6  /* where the list of each gapped k-mer begins, and what workers need */
-#define SEQLET_BYTES 9000 /* its gapped k-mers and its track */
-#define LINK_BYTES 8      /* of a neighbour */
+#define MOST_SUMS 1000000  /* window sums that thresholds are fitted to, */
+#define SUM_BYTES 48       /* sorted, as distances and with their fit */
+#define TABLE_BYTES 80e6   /* where the list of each gapped k-mer begins, and what workers need */
+#define SEQLET_BYTES 11500 /* its gapped k-mers and its track */
+#define LINK_BYTES 8       /* of a neighbour */
 
 static int check_memory(const struct sn_discover_options *o, double need, const char *what, int64_t n, const char *remedy) {
     if (o->max_memory <= 0 || need <= (double)o->max_memory) return 0;
