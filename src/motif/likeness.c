@@ -134,6 +134,7 @@ void sn_seqlet_cut(const struct sn_attributions *a, const struct sn_seqlet *s, u
         bases[to] = b[p] < 4 && s->reverse ? 3 - b[p] : b[p];
         for (int c = 0; c < 4; c++) hypothetical[to * 4 + (s->reverse ? 3 - c : c)] = sn_hypothetical(a, s->sequence, s->start + p, c);
     }
+    sn_seqlet_drop(a, s);
 }
 
 void sn_track_from(const float *hypothetical, const float *actual, int length, float *track) {

@@ -34,6 +34,7 @@ static int strength_tile(void *arg, int tile, int worker) {
         double sum = 0;
         for (int p = s->start; p < s->end; p++) sum += fabsf(sn_contribution(j->a, s->sequence, p));
         j->r[i].strength = (float)sum;
+        sn_seqlet_drop(j->a, s);
     }
     return 0;
 }

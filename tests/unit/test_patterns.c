@@ -553,6 +553,76 @@ START_TEST(little_to_find) {
 }
 END_TEST
 
+/* ---- memory ---- */
+
+#define MANY 250000
+#define SHORT 40
+
+/* A large .npy of zeros (the file system need not store them) but for a bump in some rows of 4 x SHORT numbers. */
+static const char *large_array(const char *name, bool bumps) {
+    const char *path = temp_path(name);
+    char head[129];
+    float bump[SHORT];
+    int n = snprintf(head, sizeof head, "\x93NUMPY\x01%cv%c{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 4, %d), }", 0, 0, MANY,
+                     SHORT);
+    memset(head + n, ' ', sizeof head - 1 - (size_t)n);
+    head[127] = '\n';
+    for (int p = 0; p < SHORT; p++) bump[p] = bumps ? 1.0f / (float)(1 + abs(p - 20)) : 0;
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(head, 1, 128, f), 128);
+    for (int64_t row = 0; row < MANY; row += MANY / 90) {
+        ck_assert_int_eq(fseek(f, 128 + row * 16 * SHORT, SEEK_SET), 0);
+        ck_assert_uint_eq(fwrite(bump, sizeof *bump, SHORT, f), SHORT);
+    }
+    ck_assert_int_eq(fflush(f), 0);
+    ck_assert_int_eq(ftruncate(fileno(f), 128 + (off_t)MANY * 16 * SHORT), 0);
+    ck_assert_int_eq(fclose(f), 0);
+    return path;
+}
+
+/* Two files of 153 MB each, read from beginning to end more than once, do not stay in memory: a byte a letter does, and what is bounded. */
+START_TEST(flat_memory) {
+    const int64_t letters = (int64_t)MANY * SHORT, bounded = 60 << 20;
+    struct sn_discover_options o;
+    struct sn_patterns r;
+    struct sn_loaded l;
+    tempdir_make();
+    const char *one_hot = large_array("one_hot.npy", false), *hypothetical = large_array("hypothetical.npy", true);
+    sn_discover_defaults(&o);
+    int64_t before = sn_peak_rss();
+    ck_error(sn_attributions_load(one_hot, hypothetical, letters - 1, &l), SEQNET_ENOMEM, "250000 sequences of 40 letters");
+    ck_ok(sn_attributions_load(one_hot, hypothetical, letters, &l));
+    ck_ok(sn_patterns_discover(&l.a, &o, NULL, NULL, &r));
+    ck_assert_int_eq(r.n, 0);
+    sn_patterns_free(&r);
+    int64_t more = sn_peak_rss() - before;
+    ck_assert_msg(more < letters + bounded, "%lld MB more for %lld million letters", (long long)more >> 20, (long long)letters / 1000000);
+    o.max_memory = 1 << 20;
+    ck_error(sn_patterns_discover(&l.a, &o, NULL, NULL, &r), SEQNET_ENOMEM, "finding seqlets in 250000 sequences");
+    sn_patterns_free(&r);
+    sn_attributions_free(&l);
+    tempdir_remove();
+}
+END_TEST
+
+/* More seqlets than memory allows are refused before they are compared. */
+START_TEST(memory_of_seqlets) {
+    struct noise z;
+    struct sn_discover_options o;
+    struct sn_patterns r;
+    sn_discover_defaults(&o);
+    noise_make(&z, 300, 100, 2);
+    o.max_memory = 40 << 20;
+    ck_error(sn_patterns_discover(&z.a, &o, NULL, NULL, &r), SEQNET_ENOMEM, "draw fewer");
+    sn_patterns_free(&r);
+    o.max_memory = 100 << 20;
+    ck_ok(sn_patterns_discover(&z.a, &o, NULL, NULL, &r));
+    sn_patterns_free(&r);
+    noise_free(&z);
+}
+END_TEST
+
 START_TEST(refused_options) {
     struct noise z;
     struct sn_discover_options o;
@@ -593,6 +663,8 @@ int main(void) {
     tcase_add_test(t, order_of_sequences);
     tcase_add_test(t, signs_and_strands);
     tcase_add_test(t, little_to_find);
+    tcase_add_test(t, flat_memory);
+    tcase_add_test(t, memory_of_seqlets);
     tcase_add_test(t, refused_options);
     suite_add_tcase(s, t);
     return unit_run(s);
