@@ -14,6 +14,7 @@ struct job {
     const struct sn_neighbours *nb;
     struct sn_link_graph *g;
     float mutual_share;
+    int32_t *mate;
     _Atomic int32_t *others; /* (n) how many rows list a row without being listed by it */
 };
 
@@ -25,20 +26,28 @@ void sn_link_graph_free(struct sn_link_graph *g) {
     memset(g, 0, sizeof *g);
 }
 
-/* Place of `want` in row's ascending neighbours, or -1. */
-static int find(const struct sn_neighbours *nb, int row, int32_t want) {
-    const int32_t *id = nb->id + (int64_t)row * nb->k;
-    int low = 0, high = nb->count[row] - 1;
-    while (low <= high) {
-        int mid = (low + high) / 2;
-        int32_t v = id[mid];
-        if (v == want) return mid;
-        if (v < want)
-            low = mid + 1;
-        else
-            high = mid - 1;
+/* Rows are met in ascending order, and so are they in each list: a cursor a list finds them all. */
+int sn_neighbour_mates(const struct sn_neighbours *nb, int32_t **out) {
+    int32_t *mate = *out = sn_aligned_alloc((size_t)nb->n * (size_t)nb->k * sizeof *mate);
+    int32_t *cursor = sn_calloc((size_t)nb->n, sizeof *cursor);
+    if (!mate || !cursor) {
+        sn_aligned_free(mate);
+        free(cursor);
+        *out = NULL;
+        return SEQNET_ENOMEM;
     }
-    return -1;
+    for (int row = 0; row < nb->n; row++) {
+        int64_t at = (int64_t)row * nb->k;
+        for (int m = 0; m < nb->count[row]; m++, at++) {
+            int other = nb->id[at], c = cursor[other], n = nb->count[other];
+            const int32_t *id = nb->id + (int64_t)other * nb->k;
+            while (c < n && id[c] < row) c++;
+            cursor[other] = c;
+            mate[at] = c < n && id[c] == row ? c : -1;
+        }
+    }
+    free(cursor);
+    return 0;
 }
 
 /* Rows of the graph: first what the row lists (a mutual distance is the mean of both), then who else lists it. */
@@ -51,7 +60,7 @@ static int fill_own_tile(void *arg, int tile, int worker) {
         int64_t at = j->g->first[row], from = (int64_t)row * nb->k;
         for (int m = 0; m < nb->count[row]; m++, at++) {
             int32_t other = nb->id[from + m];
-            int back = find(nb, other, row);
+            int back = j->mate[from + m];
             float d = nb->score[from + m];
             j->g->to[at] = back >= 0 ? other | BOTH : other;
             j->g->weight[at] = back >= 0 ? j->mutual_share * (d + nb->score[(int64_t)other * nb->k + back]) : d;
@@ -68,7 +77,7 @@ static int count_tile(void *arg, int tile, int worker) {
     for (int row = tile * PER_TILE; row < end; row++)
         for (int m = 0; m < nb->count[row]; m++) {
             int32_t other = nb->id[(int64_t)row * nb->k + m];
-            if (find(nb, other, row) < 0) atomic_fetch_add_explicit(&j->others[other], 1, memory_order_relaxed);
+            if (j->mate[(int64_t)row * nb->k + m] < 0) atomic_fetch_add_explicit(&j->others[other], 1, memory_order_relaxed);
         }
     return 0;
 }
@@ -108,6 +117,7 @@ int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_p
     out->first = sn_calloc((size_t)nb->n + 1, sizeof *out->first);
     j.others = sn_calloc((size_t)nb->n, sizeof *j.others);
     if (!out->first || !j.others) SN_GO(SEQNET_ENOMEM);
+    SN_GO(sn_neighbour_mates(nb, &j.mate));
     SN_GO(sn_pool_run(pool, tiles, workers, count_tile, &j));
     SN_GO(lay_out(&j));
     SN_GO(sn_pool_run(pool, tiles, workers, fill_own_tile, &j));
@@ -119,6 +129,7 @@ int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_p
     out->links = (struct sn_links){.n = nb->n, .first = out->first, .to = out->to, .weight = out->weight};
 done:
     free((void *)j.others);
+    sn_aligned_free(j.mate);
     if (rc < 0) sn_link_graph_free(out);
     return rc;
 }

@@ -30,6 +30,8 @@ struct sn_similar {
 int sn_neighbours_find(int n, int k, bool with_self, const struct sn_similar *similar, struct sn_pool *pool, const struct sn_sink *sink,
                        const char *stage, struct sn_neighbours *out);
 void sn_neighbours_free(struct sn_neighbours *nb);
+/* (n, k), sn_aligned_free(): where a row stands in its neighbour's list, or -1. */
+int sn_neighbour_mates(const struct sn_neighbours *nb, int32_t **out);
 
 /* Coarse similarity of seqlets: the larger of the cosines of their gapped k-mers on the same and on opposite strands. sign: +1 or -1, that
  * of their contributions. */

@@ -1,4 +1,4 @@
-/* Pattern discovery: its steps against the golden numbers of the specification (gapped k-mers, Jaccard index, densities, null, threshold,
+/* Pattern discovery: its steps against the golden numbers of the specification (Jaccard index, densities, null, threshold,
  * information, seqlets), bytes against floats, motifs planted in noise, threads, order, and inputs with little or nothing in them. */
 #include <math.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 
 #include "core/cpu.h"
 #include "core/ln.h"
+#include "core/mem.h"
 #include "core/rng.h"
 #include "core/sort.h"
 #include "motif/attributions.h"
@@ -42,77 +43,6 @@ START_TEST(sorting) {
     static const float f[] = {-INFINITY, -3, -1e-30f, 0, 1e-40f, 2, 3e38f};
     for (int i = 0; i < 6; i++)
         ck_assert(sn_sortable_f32(f[i]) < sn_sortable_f32(f[i + 1]) && sn_unsortable_f32(sn_sortable_f32(f[i])) == f[i]);
-}
-END_TEST
-
-/* ---- golden M2: gapped k-mers ---- */
-
-static const struct sn_gapped_rule small_rule = {.min_k = 2, .max_k = 3, .max_gap = 3, .span = 5, .positions = 64, .entries = 100};
-
-static float value_of(const struct sn_gapped_kmer *k, int n, uint64_t key) {
-    for (int i = 0; i < n; i++)
-        if (sn_gapped_key5(&k[i]) == key) return k[i].value;
-    return NAN;
-}
-
-START_TEST(gapped_kmers) {
-    static const uint8_t bases[7] = {0, 2, 4, 1, 3, 4, 0};
-    static const float contribution[7] = {1, .5f, 9, .25f, 2, 9, -.5f};
-    static struct sn_gapped_table t;
-    struct sn_gapped_work *w;
-    struct sn_gapped_kmer k[100];
-    sn_gapped_table_init(&t, &small_rule);
-    ck_ok(sn_gapped_work_create(&small_rule, &w));
-    int n = sn_gapped_extract(&t, w, bases, contribution, 7, k);
-    ck_assert_int_eq(n, 12);
-    ck_assert_float_eq_tol(value_of(k, n, 503), 1.25f, 1e-6f);
-    ck_assert_float_eq_tol(value_of(k, n, 2516), 1.16666667f, 1e-6f);
-    ck_assert_float_eq_tol(value_of(k, n, 22), 1.125f, 1e-6f);
-    ck_assert_float_eq_tol(value_of(k, n, 2751), 1.08333333f, 1e-6f);
-    ck_assert_float_eq_tol(value_of(k, n, 127), -.125f, 1e-6f);
-    ck_assert_int_eq(sn_gapped_extract(&t, w, bases, contribution, 7, k), 12); /* the table is empty again */
-    sn_gapped_work_free(w);
-}
-END_TEST
-
-/* The tuples of the other strand are those of the reverse complement; what occurs twice is summed. */
-START_TEST(gapped_strands) {
-    static struct sn_gapped_table t;
-    struct sn_gapped_work *w;
-    struct sn_gapped_rule rule = sn_gapped_default;
-    struct sn_gapped_kmer k[4000], r[4000];
-    uint8_t bases[30], other[30];
-    float contribution[30], mirrored[30];
-    struct sn_stream s;
-    rule.entries = 4000;
-    rule.positions = 12;
-    sn_gapped_table_init(&t, &rule);
-    ck_ok(sn_gapped_work_create(&rule, &w));
-    sn_stream_init(&s, 1, 0, 0);
-    for (int i = 0; i < 30; i++) {
-        bases[i] = (uint8_t)sn_stream_below(&s, i < 15 ? 4 : 1);
-        contribution[i] = (float)sn_stream_unit(&s);
-    }
-    for (int i = 0; i < 30; i++) {
-        other[i] = 3 - bases[29 - i];
-        mirrored[i] = contribution[29 - i];
-    }
-    int n = sn_gapped_extract(&t, w, bases, contribution, 30, k), m = sn_gapped_extract(&t, w, other, mirrored, 30, r);
-    ck_assert_int_gt(n, 100);
-    ck_assert_int_eq(n, m);
-    for (int i = 0; i < n; i++) {
-        uint32_t reverse = sn_gapped_reverse(&t, &k[i]);
-        ck_assert_uint_lt(sn_gapped_number(&t, &k[i]), t.n);
-        int found = 0;
-        for (int j = 0; j < m; j++)
-            if (sn_gapped_number(&t, &r[j]) == reverse) {
-                found++;
-                ck_assert_float_eq_tol(r[j].value, k[i].value, 1e-5f);
-                ck_assert_uint_eq(sn_gapped_reverse(&t, &r[j]), sn_gapped_number(&t, &k[i]));
-            }
-        ck_assert_int_eq(found, 1);
-    }
-    sn_gapped_work_free(w);
 }
 END_TEST
 
@@ -197,74 +127,103 @@ static void planted_make(struct noise *z, int64_t n, const char *const word[2], 
 
 /* ---- bytes and shifts ---- */
 
-START_TEST(shift_sums) {
-    uint8_t x[640], minus[640], y[512];
+/* Every length up to more than what is held in registers, every rest of a group, rows in one piece and rows as shifted copies. */
+START_TEST(byte_sums) {
+    enum { MOST = 1088, ROWS = 21 };
+    static uint8_t x[2 * MOST], y[MOST];
     struct sn_stream s;
     sn_stream_init(&s, 5, 0, 0);
-    for (int i = 0; i < 640; i++) {
-        x[i] = (uint8_t)(1 + sn_stream_below(&s, 255));
-        minus[i] = (uint8_t)(256 - x[i]);
-    }
-    for (int i = 0; i < 512; i++) y[i] = (uint8_t)(1 + sn_stream_below(&s, 255));
-    for (int n = 64; n <= 512; n += 64) {
-        uint32_t p[16], m[16], q[16], r[16];
-        sn_sum_loops()->shifts(x, minus, y, n, 16, p, m);
-        sn_sum_loops_portable.shifts(x, minus, y, n, 16, q, r);
-        ck_assert_mem_eq(p, q, sizeof p);
-        ck_assert_mem_eq(m, r, sizeof m);
-        uint32_t plus = 0, less = 0;
-        for (int i = 0; i < n; i++) {
-            plus += (uint32_t)abs((x[i + 24] - 128) + (y[i] - 128));
-            less += (uint32_t)abs((x[i + 24] - 128) - (y[i] - 128));
+    for (int i = 0; i < 2 * MOST; i++) x[i] = (uint8_t)(1 + sn_stream_below(&s, 255));
+    for (int i = 0; i < MOST; i++) y[i] = (uint8_t)(1 + sn_stream_below(&s, 255));
+    for (int n = 64; n <= MOST; n += 64)
+        for (int rows = 1; rows <= ROWS; rows++) {
+            const struct sn_byte_rows r = {x, 24, rows % 2 ? 8 * 24 : 64, rows};
+            uint32_t p[ROWS + 1], m[ROWS + 1], q[ROWS], t[ROWS];
+            p[rows] = m[rows] = 7;
+            sn_byte_sums()(y, n, &r, p, m);
+            sn_byte_sums_portable(y, n, &r, q, t);
+            ck_assert_mem_eq(p, q, (size_t)rows * sizeof *p);
+            ck_assert_mem_eq(m, t, (size_t)rows * sizeof *m);
+            ck_assert(p[rows] == 7 && m[rows] == 7);
+            const uint8_t *row = x + (rows - 1) / 8 * r.group_stride + (rows - 1) % 8 * 24;
+            uint32_t plus = 0, less = 0;
+            for (int i = 0; i < n; i++) {
+                plus += (uint32_t)abs((row[i] - 128) + (y[i] - 128));
+                less += (uint32_t)abs((row[i] - 128) - (y[i] - 128));
+            }
+            ck_assert_uint_eq(p[rows - 1], plus);
+            ck_assert_uint_eq(m[rows - 1], less);
         }
-        ck_assert_uint_eq(p[3], plus);
-        ck_assert_uint_eq(m[3], less);
-        const uint8_t *const both[2] = {x, minus};
-        sn_sum_loops()->sizes(both, y, n, 16, p, m);
-        sn_sum_loops_portable.sizes(both, y, n, 16, q, r);
-        ck_assert_mem_eq(p, q, sizeof p);
-        ck_assert_mem_eq(m, r, sizeof m);
-        plus = less = 0;
-        for (int i = 0; i < n; i++) {
-            plus += (uint32_t)abs(x[i + 3] - y[i]);
-            less += (uint32_t)abs(minus[i + 3] - y[i]);
-        }
-        ck_assert_uint_eq(p[3], plus);
-        ck_assert_uint_eq(m[3], less);
-    }
 }
 END_TEST
 
-/* The place chosen on bytes is as good as the best one. */
+/* Row i of the tracks with zeros around it. */
+static void with_zeros(const struct sn_tracks *t, int i, int pad, bool reverse, float *out) {
+    const float *v = t->value + (int64_t)i * t->length * SN_TRACK;
+    memset(out, 0, (size_t)(t->length + 2 * pad) * SN_TRACK * sizeof *out);
+    if (reverse)
+        sn_track_reverse(v, t->length, out + pad * SN_TRACK);
+    else
+        memcpy(out + pad * SN_TRACK, v, (size_t)t->length * SN_TRACK * sizeof *out);
+}
+
+START_TEST(mates) {
+    static int32_t count[] = {2, 0, 3, 2}, id[] = {2, 3, -1, -1, -1, -1, 0, 1, 3, 0, 2, -1};
+    static const int32_t expected[] = {0, 0, -1, -1, -1, -1, 0, -1, 1, 1, 2, -1};
+    const struct sn_neighbours nb = {.n = 4, .k = 3, .count = count, .id = id};
+    int32_t *got;
+    ck_ok(sn_neighbour_mates(&nb, &got));
+    for (int row = 0; row < 4; row++)
+        for (int m = 0; m < count[row]; m++) ck_assert_int_eq(got[3 * row + m], expected[3 * row + m]);
+    sn_aligned_free(got);
+}
+END_TEST
+
+/* The place chosen on bytes is as good as the best one; both ways at once gives what one way each gives. */
 START_TEST(best_shifts) {
     static const char *const word[2] = {"GATTACAGATT", "GGCACCCTG"};
     static const float size[2] = {1, 1};
     struct noise z;
     struct sn_seqlet s[40];
     struct sn_tracks t;
-    struct sn_padded p;
+    struct sn_padded p, q;
+    uint32_t *overhang;
     planted_make(&z, 40, word, size, true);
     for (int i = 0; i < 40; i++) s[i] = (struct sn_seqlet){.sequence = i, .start = 40, .end = 81, .reverse = i % 3 == 0};
     ck_ok(sn_tracks_make(&z.a, s, 40, NULL, &t));
     ck_ok(sn_padded_create(41 + 24, &p));
+    ck_ok(sn_padded_create(41 + 24, &q));
+    ck_ok(sn_window_overhangs(&t, 12, NULL, &overhang));
     for (int i = 0; i < 40; i++) {
-        sn_padded_set(&p, t.value + (int64_t)i * 41 * SN_TRACK, 41, 12, true);
+        sn_padded_set(&p, t.value + (int64_t)i * 41 * SN_TRACK, 41, 12, 41, true);
         for (int j = 0; j < 40; j++) {
-            struct sn_shift got;
-            float best = -2;
+            struct sn_shift got, other;
+            float best = -2, forth, back, x[65 * SN_TRACK];
             sn_best_shift(&p, &t, j, true, &got);
             for (int strand = 0; strand < 2; strand++)
                 for (int o = 0; o <= 24; o++) {
-                    float v = sn_jaccard(p.value[strand] + o * SN_TRACK, t.value + (int64_t)j * 41 * SN_TRACK, 41 * SN_TRACK);
+                    with_zeros(&t, i, 12, strand, x);
+                    float v = sn_jaccard(x + o * SN_TRACK, t.value + (int64_t)j * 41 * SN_TRACK, 41 * SN_TRACK);
                     if (v > best) best = v;
-                    if (o - 12 == got.shift && strand == got.reverse) ck_assert_float_eq(v, got.score);
+                    if (o - 12 == got.shift && strand == got.reverse) ck_assert_float_eq_tol(v, got.score, 1e-6f);
                 }
             ck_assert_float_ge(got.score, best - (best > 0.2f ? 0.005f : 0.02f)); /* noise is all rounding */
             if (i == j) ck_assert(got.shift == 0 && !got.reverse && got.score > 0.9999f);
+            sn_padded_set(&q, t.value + (int64_t)j * 41 * SN_TRACK, 41, 12, 41, true);
+            for (int both = 0; both < 2; both++) {
+                sn_best_shift(&p, &t, j, both, &got);
+                sn_best_shift(&q, &t, i, both, &other);
+                sn_best_scores(&p, &t, j, overhang, both, &forth, &back);
+                ck_assert_float_eq(forth, got.score);
+                ck_assert_float_eq_tol(back, other.score, 1e-6f);
+                ck_assert(both || !got.reverse);
+            }
         }
     }
     sn_padded_free(&p);
+    sn_padded_free(&q);
     sn_tracks_free(&t);
+    free(overhang);
     noise_free(&z);
 }
 END_TEST
@@ -618,10 +577,9 @@ int main(void) {
     tcase_set_timeout(t, 60);
     tcase_add_test(t, logarithm);
     tcase_add_test(t, sorting);
-    tcase_add_test(t, gapped_kmers);
-    tcase_add_test(t, gapped_strands);
     tcase_add_test(t, jaccard);
-    tcase_add_test(t, shift_sums);
+    tcase_add_test(t, byte_sums);
+    tcase_add_test(t, mates);
     tcase_add_test(t, best_shifts);
     tcase_add_test(t, densities);
     tcase_add_test(t, one_sided_links);
