@@ -29,7 +29,7 @@ struct index {
     int n, sign;
     bool both_strands;
     struct sn_gapped_work **work; /* per worker */
-    struct entry **entry;         /* (tiles) those of a tile's seqlets, one after another */
+    struct entry *entry;          /* (tiles, PER_TILE * MOST_ENTRIES) those of a tile's seqlets side by side; the rest is never touched */
     int64_t *first;               /* (n + 1) entries of all seqlets before */
     uint32_t *list;               /* (tuples) which list a tuple has; none: UINT32_MAX */
     uint32_t lists;
@@ -46,6 +46,9 @@ struct index {
 
 static int tiles_of(const struct index *x) {
     return (x->n + PER_TILE - 1) / PER_TILE;
+}
+static struct entry *tile_of(const struct index *x, int tile) {
+    return x->entry + (size_t)tile * PER_TILE * (size_t)MOST_ENTRIES(x);
 }
 
 static int pack(const struct index *x, const struct sn_gapped_kmer *k, int n, struct entry *out) {
@@ -74,49 +77,42 @@ static int extract_tile(void *arg, int tile, int worker) {
     struct sn_gapped_kmer *k = sn_calloc((size_t)most, sizeof *k);
     float *h = sn_calloc((size_t)length * 5, sizeof *h);
     uint8_t *bases = sn_calloc((size_t)length, 1);
-    struct entry *all = sn_calloc((size_t)PER_TILE * (size_t)MOST_ENTRIES(x), sizeof *all), *exact;
-    int64_t n_all = 0;
-    int rc = k && h && bases && all ? 0 : SEQNET_ENOMEM, end = (tile + 1) * PER_TILE < x->n ? (tile + 1) * PER_TILE : x->n;
+    struct entry *to = tile_of(x, tile);
+    int rc = k && h && bases ? 0 : SEQNET_ENOMEM, end = (tile + 1) * PER_TILE < x->n ? (tile + 1) * PER_TILE : x->n;
     float *contribution = h ? h + 4 * length : NULL;
     for (int i = tile * PER_TILE; i < end && rc == 0; i++) {
         sn_seqlet_cut(x->a, &x->s[i], bases, h);
         for (int p = 0; p < length; p++) contribution[p] = bases[p] < 4 ? h[p * 4 + bases[p]] * (float)x->sign : 0;
         int n = sn_gapped_extract(&x->table, x->work[worker], bases, contribution, length, k);
-        x->first[i + 1] = pack(x, k, n, all + n_all); /* added up when all are there */
-        n_all += x->first[i + 1];
+        x->first[i + 1] = pack(x, k, n, to); /* added up when all are there */
+        to += x->first[i + 1];
     }
-    exact = rc == 0 ? realloc(all, (size_t)(n_all > 0 ? n_all : 1) * sizeof *all) : NULL;
-    if (exact)
-        x->entry[tile] = exact;
-    else
-        free(all);
-    if (rc == 0 && !exact) rc = sn_error(SEQNET_ENOMEM, "out of memory");
     free(k);
     free(h);
     free(bases);
     return rc;
 }
 
-/* Numbers the lists, the longest first: they are looked up most. Those of a single seqlet are dropped, they meet nobody. */
+/* Lists of a class are about equally long; class 0 is none, as a single seqlet meets nobody. */
 static int class_of(uint32_t count) {
-    return count < 2 ? 0 : count < 16 ? 1 : count < 256 ? 2 : 3;
+    return count < 2 ? 0 : 31 - __builtin_clz(count);
 }
 
+/* Numbers the lists, the longest first: they are looked up most. */
 static int number_lists(struct index *x) {
-    uint32_t next[4] = {0};
+    uint32_t next[32] = {0};
     size_t bytes = ((size_t)x->table.n + 1) * sizeof *x->list;
     x->list = sn_aligned_alloc(bytes); /* huge pages: what follows jumps about in it */
     if (!x->list) return SEQNET_ENOMEM;
     memset(x->list, 0, bytes);
     for (int tile = 0; tile < tiles_of(x); tile++) {
-        const struct entry *e = x->entry[tile];
+        const struct entry *e = tile_of(x, tile);
         for (int i = tile * PER_TILE; i < x->n && i < (tile + 1) * PER_TILE; i++)
             for (int64_t m = 0; m < x->first[i + 1]; m++) x->list[e++->key >> 1]++;
     }
     for (uint32_t k = 0; k < x->table.n; k++) next[class_of(x->list[k])]++;
-    x->lists = next[1] + next[2] + next[3];
-    next[1] += next[2] + next[3]; /* ends of the classes: numbers fall within one, and the longest come first */
-    next[2] += next[3];
+    for (int c = 30; c > 0; c--) next[c] += next[c + 1]; /* ends of the classes */
+    x->lists = next[1];
     for (uint32_t k = 0; k < x->table.n; k++) {
         int class = class_of(x->list[k]);
         x->list[k] = class ? --next[class] : UINT32_MAX;
@@ -128,7 +124,7 @@ static int number_lists(struct index *x) {
 static int renumber_tile(void *arg, int tile, int worker) {
     (void)worker;
     struct index *x = arg;
-    struct entry *to = x->entry[tile];
+    struct entry *to = tile_of(x, tile);
     const struct entry *e = to;
     for (int i = tile * PER_TILE; i < x->n && i < (tile + 1) * PER_TILE; i++) {
         struct entry *first = to;
@@ -138,14 +134,11 @@ static int renumber_tile(void *arg, int tile, int worker) {
         }
         x->first[i + 1] = to - first;
     }
-    size_t n = (size_t)(to - x->entry[tile]);
-    struct entry *less = realloc(x->entry[tile], (n ? n : 1) * sizeof *less);
-    if (less) x->entry[tile] = less;
     return 0;
 }
 
 static const struct entry *entries_of(const struct index *x, int i) {
-    return x->entry[i / PER_TILE] + (x->first[i] - x->first[i / PER_TILE * PER_TILE]);
+    return tile_of(x, i / PER_TILE) + (x->first[i] - x->first[i / PER_TILE * PER_TILE]);
 }
 
 /* The index of some columns: sorted into lists by counting. */
@@ -191,6 +184,7 @@ static void similarities(const void *self, int row, int from, int to, int worker
     float *restrict same = x->sum[worker], *restrict other = same + SN_COLUMNS;
     for (int i = 0; i < n; i++) {
         uint32_t l = e[i].key >> 1, begin = own ? own[i] + 1 : x->start[l];
+        if (i + 2 * AHEAD < n) __builtin_prefetch(x->start + (e[i + 2 * AHEAD].key >> 1));
         if (i + AHEAD < n) __builtin_prefetch(x->posting + x->start[e[i + AHEAD].key >> 1]);
         add_products(same, x->posting + begin, x->posting + x->start[l + 1], e[i].value, (e[i].key & 1) * SN_COLUMNS);
     }
@@ -202,7 +196,7 @@ static int extract(struct index *x, struct sn_pool *pool) {
     int workers = sn_pool_size(pool), rc = 0;
     x->work = sn_calloc((size_t)workers, sizeof *x->work);
     x->first = sn_calloc((size_t)x->n + 1, sizeof *x->first);
-    x->entry = sn_calloc((size_t)tiles_of(x), sizeof(struct entry *));
+    x->entry = sn_calloc((size_t)tiles_of(x) * PER_TILE, (size_t)MOST_ENTRIES(x) * sizeof *x->entry);
     if (!x->work || !x->first || !x->entry) return SEQNET_ENOMEM;
     SN_GO(sn_pool_run(pool, tiles_of(x), workers, extract_tile, x));
     SN_GO(number_lists(x));
@@ -235,16 +229,17 @@ static int make_room(struct index *x, int workers) {
     return 0;
 }
 
-static void index_free(struct index *x, int workers) {
-    for (int w = 0; w < workers && x->sum; w++) sn_aligned_free(x->sum[w]);
-    for (int t = 0; t < tiles_of(x) && x->entry; t++) free(x->entry[t]);
-    free(x->sum);
+static void done(void *self) {
+    struct index *x = self;
     free(x->entry);
     free(x->first);
     sn_aligned_free(x->start);
     sn_aligned_free(x->posting);
     sn_aligned_free(x->own);
-    free(x);
+    x->entry = NULL;
+    x->first = NULL;
+    x->start = x->own = NULL;
+    x->posting = NULL;
 }
 
 int sn_coarse_neighbours(const struct sn_attributions *a, const struct sn_seqlet *s, int n, int sign, int k, bool both_strands,
@@ -258,10 +253,13 @@ int sn_coarse_neighbours(const struct sn_attributions *a, const struct sn_seqlet
     x->sign = sign;
     x->both_strands = both_strands;
     sn_gapped_table_init(&x->table, &sn_gapped_default);
-    struct sn_similar similar = {.self = x, .columns = columns, .row = similarities};
+    struct sn_similar similar = {.self = x, .columns = columns, .row = similarities, .done = done};
     int rc = extract(x, pool);
     if (rc == 0) rc = make_room(x, sn_pool_size(pool));
     if (rc == 0) rc = sn_neighbours_find(n, k, true, &similar, pool, sink, "comparing seqlets", out);
-    index_free(x, sn_pool_size(pool));
+    done(x);
+    for (int w = 0; w < sn_pool_size(pool) && x->sum; w++) sn_aligned_free(x->sum[w]);
+    free(x->sum);
+    free(x);
     return rc;
 }

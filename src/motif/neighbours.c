@@ -10,9 +10,10 @@
 #include "core/error.h"
 #include "core/mem.h"
 
-#define BLOCK 256     /* rows */
-#define PER_TILE 8    /* rows */
-#define PER_STRIP 256 /* columns that one worker serves: the ends of their lists stay in its cache */
+#define BLOCK 256                  /* rows */
+#define PER_TILE 8                 /* rows */
+#define PER_STRIP 256              /* columns that one worker serves: the ends of their lists stay in its cache */
+#define PER_CHUNK (8 * SN_COLUMNS) /* columns whose lists are one allocation: large enough to go back to the system when freed */
 
 /* Pairs of similarity and number as one word that is larger the nearer: the bits of a positive float rise with its value, and among equals
  * the lower number wins. */
@@ -35,7 +36,7 @@ struct job {
     struct sn_neighbours *nb;
     const struct sn_similar *similar;
     int room;        /* of a list */
-    uint64_t **list; /* (tiles of columns) (columns, room) */
+    uint64_t **list; /* (chunks) (columns, room) */
     float *below;    /* (n) a similarity that a row still takes is larger */
     int first, rows; /* the block */
     int from, to;    /* the columns */
@@ -44,7 +45,7 @@ struct job {
 };
 
 static inline uint64_t *list_of(const struct job *j, int row) {
-    return j->list[row / SN_COLUMNS] + (int64_t)(row % SN_COLUMNS) * j->room;
+    return j->list[row / PER_CHUNK] + (int64_t)(row % PER_CHUNK) * j->room;
 }
 
 /* ---- lists ---- */
@@ -162,6 +163,7 @@ static int finish_tile(void *arg, int tile, int worker) {
     (void)worker;
     struct job *j = arg;
     struct sn_neighbours *nb = j->nb;
+    tile += j->from / SN_COLUMNS;
     int words = (nb->n + 63) / 64, end = (tile + 1) * SN_COLUMNS < nb->n ? (tile + 1) * SN_COLUMNS : nb->n;
     uint64_t *in = sn_calloc((size_t)words, sizeof *in);
     float *of = sn_calloc((size_t)nb->n, sizeof *of);
@@ -183,18 +185,33 @@ static int finish_tile(void *arg, int tile, int worker) {
     int rc = in && of ? 0 : SEQNET_ENOMEM;
     free(in);
     free(of);
-    sn_aligned_free(j->list[tile]);
-    j->list[tile] = NULL;
     return rc;
+}
+
+/* The lists become the result, a chunk at a time. */
+static int finish(struct job *j, struct sn_pool *pool) {
+    struct sn_neighbours *nb = j->nb;
+    size_t size = (size_t)nb->n * (size_t)nb->k;
+    nb->id = sn_aligned_alloc(size * sizeof *nb->id);
+    nb->score = sn_aligned_alloc(size * sizeof *nb->score);
+    if (!nb->id || !nb->score) return SEQNET_ENOMEM;
+    for (j->from = 0; j->from < nb->n; j->from = j->to) {
+        j->to = j->from + PER_CHUNK < nb->n ? j->from + PER_CHUNK : nb->n;
+        SN_TRY(sn_pool_run(pool, (j->to - j->from + SN_COLUMNS - 1) / SN_COLUMNS, sn_pool_size(pool), finish_tile, j));
+        sn_aligned_free(j->list[j->from / PER_CHUNK]);
+        j->list[j->from / PER_CHUNK] = NULL;
+    }
+    return 0;
 }
 
 /* ---- all ---- */
 
 /* Lists of the columns that come next. */
 static int open_lists(struct job *j) {
-    uint64_t *list = sn_aligned_alloc((size_t)(j->to - j->from) * (size_t)j->room * sizeof *list);
-    if (!list) return SEQNET_ENOMEM;
-    j->list[j->from / SN_COLUMNS] = list;
+    int n = j->nb->n - j->from < PER_CHUNK ? j->nb->n - j->from : PER_CHUNK;
+    uint64_t **list = &j->list[j->from / PER_CHUNK];
+    if (!*list) *list = sn_aligned_alloc((size_t)n * (size_t)j->room * sizeof **list);
+    if (!*list) return SEQNET_ENOMEM;
     for (int i = j->from; i < j->to; i++) {
         j->below[i] = j->nb->k > 0 ? 0 : INFINITY;
         if (j->with_self) take(j, i, 2, i); /* nothing is nearer; put right in the end */
@@ -227,23 +244,21 @@ int sn_neighbours_find(int n, int k, bool with_self, const struct sn_similar *si
     if (k < 0) k = 0;
     if (with_self) k++;
     *out = (struct sn_neighbours){.n = n, .k = k};
-    struct job j = {.nb = out, .similar = similar, .room = k + k / 8 + 16, .with_self = with_self};
-    int rc = 0, tiles = (n + SN_COLUMNS - 1) / SN_COLUMNS;
+    struct job j = {.nb = out, .similar = similar, .room = k + k / 4 + 16, .with_self = with_self};
+    int rc = 0, chunks = (n + PER_CHUNK - 1) / PER_CHUNK;
     if (j.room > n + 1) j.room = n + 1; /* more are never offered */
     out->count = sn_calloc((size_t)n, sizeof *out->count);
-    j.list = sn_calloc((size_t)tiles, sizeof(uint64_t *));
+    j.list = sn_calloc((size_t)chunks, sizeof(uint64_t *));
     j.below = sn_calloc((size_t)n, sizeof *j.below);
     j.score = sn_aligned_alloc((size_t)BLOCK * SN_COLUMNS * sizeof *j.score);
     if (!out->count || !j.list || !j.below || !j.score) SN_GO(SEQNET_ENOMEM);
     SN_GO(all_tiles(&j, pool, sink, stage));
+    if (similar->done) similar->done(similar->self);
     sn_aligned_free(j.score);
     j.score = NULL;
-    out->id = sn_aligned_alloc((size_t)n * (size_t)k * sizeof *out->id);
-    out->score = sn_aligned_alloc((size_t)n * (size_t)k * sizeof *out->score);
-    if (!out->id || !out->score) SN_GO(SEQNET_ENOMEM);
-    SN_GO(sn_pool_run(pool, tiles, sn_pool_size(pool), finish_tile, &j));
+    SN_GO(finish(&j, pool));
 done:
-    for (int t = 0; t < tiles && j.list; t++) sn_aligned_free(j.list[t]);
+    for (int c = 0; c < chunks && j.list; c++) sn_aligned_free(j.list[c]);
     free(j.list);
     free(j.below);
     sn_aligned_free(j.score);

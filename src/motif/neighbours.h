@@ -14,7 +14,7 @@ struct sn_neighbours {
     float *score;   /* (n, k) */
 };
 
-#define SN_COLUMNS 2048 /* of a tile */
+#define SN_COLUMNS 1024 /* of a tile */
 
 /* A symmetric similarity of n things, computed for a row and a tile of columns [from, to) at a time; to - from <= SN_COLUMNS. */
 struct sn_similar {
@@ -22,6 +22,7 @@ struct sn_similar {
     int (*columns)(void *self, int from, int to); /* these come next; NULL: nothing to prepare */
     /* Writes score[j - from] for every column j > row; what is in the others, up to SN_COLUMNS, does not matter. */
     void (*row)(const void *self, int row, int from, int to, int worker, float *score);
+    void (*done)(void *self); /* may free what the others needed; NULL: nothing to do */
 };
 
 /* Row i keeps the k largest similarities above 0, the lower number among equals; i itself only where `with_self` says so, with similarity
