@@ -160,7 +160,7 @@ int sn_density_links(struct sn_neighbours *nb, double perplexity, enum sn_densit
     j.z = sn_calloc((size_t)nb->n, sizeof *j.z);
     if (!j.beta || !j.z) SN_GO(SEQNET_ENOMEM);
     SN_GO(sn_pool_run(pool, tiles, workers, distance_tile, &j));
-    SN_GO(sn_link_graph_make(nb, 0.5f, pool, out));
+    SN_GO(sn_link_graph_make(nb, 0.5f, out));
     out->self = sn_calloc((size_t)nb->n, sizeof *out->self);
     if (!out->self) SN_GO(SEQNET_ENOMEM);
     out->links.self = out->self;
@@ -202,7 +202,7 @@ int sn_tsne_links(struct sn_neighbours *nb, double perplexity, struct sn_pool *p
     struct job j = {.nb = nb, .perplexity = perplexity, .g = out};
     memset(out, 0, sizeof *out);
     SN_TRY(sn_pool_run(pool, (nb->n + PER_TILE - 1) / PER_TILE, sn_pool_size(pool), tsne_tile, &j));
-    SN_TRY(sn_link_graph_make(nb, 1, pool, out));
+    SN_TRY(sn_link_graph_make(nb, 1, out));
     double all = 0;
     for (int64_t e = 0; e < out->first[nb->n]; e++) all += out->weight[e];
     for (int64_t e = 0; e < out->first[nb->n] && all > 0; e++) out->weight[e] = (float)(out->weight[e] / all);

@@ -24,7 +24,7 @@ int sn_neighbours_filter(struct sn_neighbours *nb, const bool *keep);
 
 /* Every pair that one of the two lists, in both rows; where both list it, mutual_share times the sum of their scores. No diagonal. nb keeps
  * its counts only. */
-int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_pool *pool, struct sn_link_graph *out);
+int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_link_graph *out);
 
 /* beta of a row of n distances: the entropy of exp(-beta d), with `mass` (1 or 0) more for the row itself, is ln perplexity, to 1e-5; by
  * bisection from 1. work: n + 3. */

@@ -278,7 +278,7 @@ START_TEST(one_sided_links) {
     nb.score[0] = 5;
     nb.score[1] = 1;
     nb.score[4] = 3;
-    ck_ok(sn_link_graph_make(&nb, 0.5f, NULL, &g));
+    ck_ok(sn_link_graph_make(&nb, 0.5f, &g));
     static const int64_t first[4] = {0, 2, 3, 4};
     static const int32_t to[4] = {1, 2, 0, 0};
     static const float weight[4] = {5, 2, 5, 2};
