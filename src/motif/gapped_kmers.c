@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/sort.h"
 
 #define MAX_ITEMS 64
 #define MAX_LENGTH 512
@@ -460,6 +461,7 @@ int sn_gapped_extract(const struct sn_gapped_table *t, struct sn_gapped_work *w,
         seek_all(w, -INFINITY, 0, w->capacity);
         n = collect(w);
     }
+    sn_sort_u64(w->found, (size_t)n, w->repeat); /* what was found first depends on the seqlets before */
     for (int i = 0; i < n; i++) out[i] = kmer_of(w->found[i]);
     return n;
 }

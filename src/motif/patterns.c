@@ -31,7 +31,7 @@ void sn_discover_defaults(struct sn_discover_options *o) {
         .min_correlation = 0.15,
         .perplexity = 10,
         .density = SN_DENSITY_COMPAT,
-        .leiden_seeds = 4,
+        .leiden_seeds = 2,
         .split_min = 50,
         .split_perplexity = 50,
         .merge_sample = 300,
