@@ -11,6 +11,10 @@
 #include "core/pool.h"
 #include "core/rng.h"
 
+/* With so few communities a node's links go to one of them again and again, and adding them up one by one would wait for the last sum. */
+#define FEW 256
+#define LANES 4
+
 /* How far refinement strays from the best merge, in units of weight. */
 #define RANDOMNESS 0.01
 /* A gain must be more than this share of a node's strength: sums of float weights are not surer, and a false gain could go in circles. */
@@ -28,15 +32,17 @@ struct work {
     struct sn_stream random;
     int64_t *order;
     int32_t *queue;
-    bool *queued;      /* in refinement: this part has got a second node */
-    int32_t *member;   /* community of each node of the level at hand */
-    int32_t *part;     /* refined part of each node */
-    int32_t *above;    /* node of the level at hand that each bottom node has become */
-    int32_t *touched;  /* communities a node has links to */
-    double *link;      /* weight of the links to each; -1: not touched */
-    double *mass;      /* sum of strengths of each community */
-    double *part_mass; /* the same of parts */
-    double *outside;   /* weight between a part and the rest of its community */
+    bool *queued;          /* in refinement: this part has got a second node */
+    int32_t *member;       /* community of each node of the level at hand */
+    int32_t *part;         /* refined part of each node */
+    int32_t *above;        /* node of the level at hand that each bottom node has become */
+    int32_t *touched;      /* communities a node has links to */
+    double *link;          /* weight of the links to each; -1: not touched */
+    double (*lane)[LANES]; /* weight of the links to each community in several sums; 0 between visits */
+    bool *seen;            /* community in touched */
+    double *mass;          /* sum of strengths of each community */
+    double *part_mass;     /* the same of parts */
+    double *outside;       /* weight between a part and the rest of its community */
     int32_t *size;
     int32_t *empty; /* communities without nodes */
     double *chance; /* running sum of the chances of each candidate */
@@ -56,8 +62,8 @@ static void level_free(struct level *l) {
 }
 
 static void work_free(struct work *w) {
-    void *all[] = {w->order, w->queue, w->queued, w->member,    w->part,    w->above, w->touched,
-                   w->link,  w->mass,  w->size,   w->part_mass, w->outside, w->empty, w->chance};
+    void *all[] = {w->order, w->queue, w->queued,    w->member,  w->part,  w->above,  w->touched, w->link,
+                   w->mass,  w->size,  w->part_mass, w->outside, w->empty, w->chance, w->lane,    w->seen};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     memset(w, 0, sizeof *w);
 }
@@ -73,6 +79,8 @@ static int work_init(struct work *w, int n) {
     w->above = sn_calloc(m, sizeof *w->above);
     w->touched = sn_calloc(m, sizeof *w->touched);
     w->link = sn_calloc(m, sizeof *w->link);
+    w->lane = sn_calloc(m, sizeof *w->lane);
+    w->seen = sn_calloc(m, sizeof *w->seen);
     w->mass = sn_calloc(m, sizeof *w->mass);
     w->part_mass = sn_calloc(m, sizeof *w->part_mass);
     w->outside = sn_calloc(m, sizeof *w->outside);
@@ -80,7 +88,7 @@ static int work_init(struct work *w, int n) {
     w->empty = sn_calloc(m, sizeof *w->empty);
     w->chance = sn_calloc(m, sizeof *w->chance);
     if (w->order && w->queue && w->queued && w->member && w->part && w->above && w->touched && w->link && w->mass && w->part_mass &&
-        w->outside && w->size && w->empty && w->chance) {
+        w->outside && w->size && w->empty && w->chance && w->lane && w->seen) {
         for (int i = 0; i <= n; i++) w->link[i] = -1;
         return 0;
     }
@@ -167,6 +175,30 @@ static int gather(const struct sn_links *g, struct work *w, int v, const int32_t
     return n;
 }
 
+/* The same for communities, when there are few. */
+static int gather_few(const struct sn_links *g, struct work *w, int v) {
+    const int32_t *to = g->to + g->first[v], *member = w->member;
+    const float *weight = g->weight + g->first[v];
+    double(*lane)[LANES] = w->lane;
+    int32_t *touched = w->touched;
+    bool *seen = w->seen;
+    int n = 0;
+    for (int64_t e = 0, end = g->first[v + 1] - g->first[v]; e < end; e++) {
+        int c = member[to[e]];
+        touched[n] = c;
+        n += !seen[c];
+        seen[c] = true;
+        lane[c][e % LANES] += (double)weight[e];
+    }
+    for (int i = 0; i < n; i++) {
+        double *sum = lane[touched[i]];
+        w->link[touched[i]] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        memset(sum, 0, sizeof *lane);
+        seen[touched[i]] = false;
+    }
+    return n;
+}
+
 /* The same for the parts of v's own community. */
 static int gather_inside(const struct sn_links *g, struct work *w, int v) {
     const int32_t *to = g->to, *member = w->member, *part = w->part;
@@ -249,7 +281,8 @@ static void move_nodes(const struct level *l, struct work *w) {
         w->queued[v] = false;
         w->outside[v] = 0;
         if (l->strength[v] <= 0) continue;
-        int n_touched = gather(g, w, v, w->member, 0), to = best_community(l, w, v, n_touched);
+        int n_touched = n - w->n_empty <= FEW ? gather_few(g, w, v) : gather(g, w, v, w->member, 0);
+        int to = best_community(l, w, v, n_touched);
         if (w->link[to] > 0) w->outside[v] = w->link[to];
         forget(w, n_touched);
         if (to == w->member[v]) continue;
@@ -289,7 +322,9 @@ static int draw_part(const struct level *l, struct work *w, int v, int n_touched
         w->chance[n++] = gain;
     }
     if (n == 1) return v;
-    for (int i = 0; i < n; i++) w->chance[i] = sum += sn_exp((w->chance[i] - most) / RANDOMNESS);
+    for (int i = 0; i < n; i++) w->chance[i] = (w->chance[i] - most) / RANDOMNESS;
+    sn_exps(w->chance, n);
+    for (int i = 0; i < n; i++) w->chance[i] = sum += w->chance[i];
     double at = sn_stream_unit(&w->random) * sum;
     int i = 0;
     while (i < n - 1 && w->chance[i] <= at) i++;
