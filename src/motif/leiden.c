@@ -11,8 +11,10 @@
 #include "core/pool.h"
 #include "core/rng.h"
 
-/* With so few communities a node's links go to one of them again and again, and adding them up one by one would wait for the last sum. */
-#define FEW 256
+/* Once there are no more than MOST_FEW communities, each has a slot in which every node's weight of links to it is kept, and moves keep it
+ * true; until they need more than SLOTS. */
+#define SLOTS 32
+#define MOST_FEW 16
 #define LANES 4
 
 /* How far refinement strays from the best merge, in units of weight. */
@@ -32,21 +34,25 @@ struct work {
     struct sn_stream random;
     int64_t *order;
     int32_t *queue;
-    bool *queued;          /* in refinement: this part has got a second node */
-    int32_t *member;       /* community of each node of the level at hand */
-    int32_t *part;         /* refined part of each node */
-    int32_t *above;        /* node of the level at hand that each bottom node has become */
-    int32_t *touched;      /* communities a node has links to */
-    double *link;          /* weight of the links to each; -1: not touched */
-    double (*lane)[LANES]; /* weight of the links to each community in several sums; 0 between visits */
-    bool *seen;            /* community in touched */
-    double *mass;          /* sum of strengths of each community */
-    double *part_mass;     /* the same of parts */
-    double *outside;       /* weight between a part and the rest of its community */
+    bool *queued;      /* in refinement: this part has got a second node */
+    int32_t *member;   /* community of each node of the level at hand */
+    int32_t *part;     /* refined part of each node */
+    int32_t *above;    /* node of the level at hand that each bottom node has become */
+    int32_t *touched;  /* communities a node has links to */
+    double *link;      /* weight of the links to each; -1: not touched */
+    double *mass;      /* sum of strengths of each community */
+    double *part_mass; /* the same of parts */
+    double *outside;   /* weight between a part and the rest of its community */
     int32_t *size;
-    int32_t *empty; /* communities without nodes */
-    double *chance; /* running sum of the chances of each candidate */
-    int n_empty;
+    int32_t *empty;         /* communities without nodes */
+    double *chance;         /* running sum of the chances of each candidate */
+    double (*known)[SLOTS]; /* weight of the links of each node to the community in each slot */
+    bool *is_known;         /* that row is filled; all false unless `few` */
+    uint8_t *slot_of;       /* of each node's community */
+    int32_t *slot;          /* of each community, or -1 */
+    int32_t community[SLOTS];
+    int n_slots, n_empty;
+    bool few;
     bool moved; /* some node of the level at hand */
 };
 
@@ -62,8 +68,8 @@ static void level_free(struct level *l) {
 }
 
 static void work_free(struct work *w) {
-    void *all[] = {w->order, w->queue, w->queued,    w->member,  w->part,  w->above,  w->touched, w->link,
-                   w->mass,  w->size,  w->part_mass, w->outside, w->empty, w->chance, w->lane,    w->seen};
+    void *all[] = {w->order, w->queue,     w->queued,  w->member, w->part,   w->above, w->touched,  w->link,    w->mass,
+                   w->size,  w->part_mass, w->outside, w->empty,  w->chance, w->known, w->is_known, w->slot_of, w->slot};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     memset(w, 0, sizeof *w);
 }
@@ -79,8 +85,10 @@ static int work_init(struct work *w, int n) {
     w->above = sn_calloc(m, sizeof *w->above);
     w->touched = sn_calloc(m, sizeof *w->touched);
     w->link = sn_calloc(m, sizeof *w->link);
-    w->lane = sn_calloc(m, sizeof *w->lane);
-    w->seen = sn_calloc(m, sizeof *w->seen);
+    w->known = sn_calloc(m, sizeof *w->known);
+    w->is_known = sn_calloc(m, sizeof *w->is_known);
+    w->slot_of = sn_calloc(m, sizeof *w->slot_of);
+    w->slot = sn_calloc(m, sizeof *w->slot);
     w->mass = sn_calloc(m, sizeof *w->mass);
     w->part_mass = sn_calloc(m, sizeof *w->part_mass);
     w->outside = sn_calloc(m, sizeof *w->outside);
@@ -88,8 +96,8 @@ static int work_init(struct work *w, int n) {
     w->empty = sn_calloc(m, sizeof *w->empty);
     w->chance = sn_calloc(m, sizeof *w->chance);
     if (w->order && w->queue && w->queued && w->member && w->part && w->above && w->touched && w->link && w->mass && w->part_mass &&
-        w->outside && w->size && w->empty && w->chance && w->lane && w->seen) {
-        for (int i = 0; i <= n; i++) w->link[i] = -1;
+        w->outside && w->size && w->empty && w->chance && w->known && w->is_known && w->slot_of && w->slot) {
+        for (int i = 0; i <= n; i++) w->link[i] = w->slot[i] = -1;
         return 0;
     }
     work_free(w);
@@ -140,8 +148,7 @@ static double modularity_of(const struct level *l, const int32_t *member, double
     memset(mass, 0, (size_t)g->n * sizeof *mass);
     for (int v = 0; v < g->n; v++) {
         double sum = g->self ? (double)g->self[v] : 0;
-        for (int64_t e = g->first[v]; e < g->first[v + 1]; e++)
-            if (member[g->to[e]] == member[v]) sum += (double)g->weight[e];
+        for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) sum += member[g->to[e]] == member[v] ? (double)g->weight[e] : 0;
         inside += sum;
         mass[member[v]] += l->strength[v];
     }
@@ -172,30 +179,6 @@ static int gather(const struct sn_links *g, struct work *w, int v, const int32_t
     double *link = w->link;
     int32_t *touched = w->touched;
     for (int64_t e = g->first[v], end = g->first[v + 1]; e < end; e++) n = add_link(link, touched, n, of[to[e]], weight[e]);
-    return n;
-}
-
-/* The same for communities, when there are few. */
-static int gather_few(const struct sn_links *g, struct work *w, int v) {
-    const int32_t *to = g->to + g->first[v], *member = w->member;
-    const float *weight = g->weight + g->first[v];
-    double(*lane)[LANES] = w->lane;
-    int32_t *touched = w->touched;
-    bool *seen = w->seen;
-    int n = 0;
-    for (int64_t e = 0, end = g->first[v + 1] - g->first[v]; e < end; e++) {
-        int c = member[to[e]];
-        touched[n] = c;
-        n += !seen[c];
-        seen[c] = true;
-        lane[c][e % LANES] += (double)weight[e];
-    }
-    for (int i = 0; i < n; i++) {
-        double *sum = lane[touched[i]];
-        w->link[touched[i]] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-        memset(sum, 0, sizeof *lane);
-        seen[touched[i]] = false;
-    }
     return n;
 }
 
@@ -262,6 +245,107 @@ static void count_communities(const struct level *l, struct work *w) {
         if (w->size[c] == 0) w->empty[w->n_empty++] = c;
 }
 
+/* ---- few communities ---- */
+
+static void begin_few(struct work *w, int n) {
+    w->n_slots = 0;
+    for (int v = 0; v < n; v++) {
+        int c = w->member[v];
+        if (w->slot[c] < 0) {
+            w->community[w->n_slots] = c;
+            w->slot[c] = w->n_slots++;
+        }
+        w->slot_of[v] = (uint8_t)w->slot[c];
+    }
+    w->few = true;
+}
+
+static void end_few(struct work *w, int n) {
+    if (!w->few) return;
+    for (int s = 0; s < w->n_slots; s++) w->slot[w->community[s]] = -1;
+    memset(w->is_known, 0, (size_t)n * sizeof *w->is_known);
+    w->few = false;
+}
+
+/* Fills v's row; in several sums, for one would wait for its last addition again and again. */
+static void learn(const struct sn_links *g, struct work *w, int v) {
+    const int32_t *to = g->to + g->first[v];
+    const float *weight = g->weight + g->first[v];
+    const uint8_t *slot_of = w->slot_of;
+    double lane[SLOTS][LANES];
+    int64_t n = g->first[v + 1] - g->first[v], e = 0;
+    memset(lane, 0, (size_t)w->n_slots * sizeof *lane);
+    for (; e + LANES <= n; e += LANES)
+        for (int i = 0; i < LANES; i++) lane[slot_of[to[e + i]]][i] += (double)weight[e + i];
+    for (; e < n; e++) lane[slot_of[to[e]]][0] += (double)weight[e];
+    for (int s = 0; s < SLOTS; s++) w->known[v][s] = s < w->n_slots ? (lane[s][0] + lane[s][1]) + (lane[s][2] + lane[s][3]) : 0;
+    w->is_known[v] = true;
+}
+
+/* Which of two slots v's links come to first. */
+static int first_linked(const struct sn_links *g, const struct work *w, int v, int s, int t) {
+    for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
+        int slot = w->slot_of[g->to[e]];
+        if (slot == s || slot == t) return slot;
+    }
+    return s;
+}
+
+/* best_community() of v by its row, which holds the links to `*outside` as well. */
+static int best_of_few(const struct level *l, struct work *w, int v, double *outside) {
+    const double *row = w->known[v];
+    int own = w->slot_of[v], to = own;
+    double k = l->strength[v], share = k / l->total;
+    double here = row[own] - share * (w->mass[w->community[own]] - k), best = here + LEAST_GAIN * k;
+    for (int s = 0; s < w->n_slots; s++) {
+        double gain = row[s] - share * w->mass[w->community[s]];
+        if (s == own || row[s] <= 0 || gain < best || (gain == best && to == own)) continue;
+        to = gain > best ? s : first_linked(&l->g, w, v, to, s);
+        best = gain;
+    }
+    *outside = 0;
+    if (0 > best && w->size[w->community[own]] > 1) return w->empty[w->n_empty - 1];
+    if (row[to] > 0) *outside = row[to];
+    return w->community[to];
+}
+
+/* Gives a community a slot; false: there is none left. */
+static bool find_slot(struct work *w, int c) {
+    if (w->slot[c] >= 0) return true;
+    if (w->n_slots == SLOTS) return false;
+    w->community[w->n_slots] = c;
+    w->slot[c] = w->n_slots++;
+    return true;
+}
+
+/* After v has moved. */
+static void tell_neighbours(const struct sn_links *g, struct work *w, int v, int from) {
+    int s = w->slot[from], t = w->slot[w->member[v]];
+    w->slot_of[v] = (uint8_t)t;
+    for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
+        int u = g->to[e];
+        if (!w->is_known[u]) continue;
+        w->known[u][s] -= (double)g->weight[e];
+        w->known[u][t] += (double)g->weight[e];
+    }
+}
+
+/* ---- moving all nodes ---- */
+
+/* Where v should go; sets w->outside[v]. */
+static int visit(const struct level *l, struct work *w, int v) {
+    int n = l->g.n;
+    if (!w->few && n - w->n_empty <= MOST_FEW) begin_few(w, n);
+    if (w->few) {
+        if (!w->is_known[v]) learn(&l->g, w, v);
+        return best_of_few(l, w, v, &w->outside[v]);
+    }
+    int n_touched = gather(&l->g, w, v, w->member, 0), to = best_community(l, w, v, n_touched);
+    if (w->link[to] > 0) w->outside[v] = w->link[to];
+    forget(w, n_touched);
+    return to;
+}
+
 /* Visits nodes from a queue, first all in random order, then the neighbours of those that moved, until nobody gains. On return
  * w->outside holds the weight between each node and the rest of its community: set at its last visit, since when others may have come,
  * but nobody gone without a new visit. */
@@ -275,18 +359,16 @@ static void move_nodes(const struct level *l, struct work *w) {
         w->queued[i] = true;
     }
     while (waiting > 0) {
-        int v = w->queue[head];
+        int v = w->queue[head], from = w->member[v];
         head = head + 1 == n ? 0 : head + 1;
         waiting--;
         w->queued[v] = false;
         w->outside[v] = 0;
-        if (l->strength[v] <= 0) continue;
-        int n_touched = n - w->n_empty <= FEW ? gather_few(g, w, v) : gather(g, w, v, w->member, 0);
-        int to = best_community(l, w, v, n_touched);
-        if (w->link[to] > 0) w->outside[v] = w->link[to];
-        forget(w, n_touched);
-        if (to == w->member[v]) continue;
+        int to = l->strength[v] > 0 ? visit(l, w, v) : from;
+        if (to == from) continue;
         move_node(l, w, v, to);
+        if (w->few && !find_slot(w, to)) end_few(w, n);
+        if (w->few) tell_neighbours(g, w, v, from);
         for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
             int u = g->to[e];
             if (w->member[u] == to) w->outside[u] += (double)g->weight[e];
@@ -296,6 +378,7 @@ static void move_nodes(const struct level *l, struct work *w) {
             waiting++;
         }
     }
+    end_few(w, n);
 }
 
 /* ---- refinement ---- */
