@@ -42,6 +42,7 @@ struct work {
     double *link;      /* weight of the links to each; -1: not touched */
     double *mass;      /* sum of strengths of each community */
     double *part_mass; /* the same of parts */
+    bool *tied;        /* part: to the rest of its community, well enough */
     double *outside;   /* weight between a part and the rest of its community */
     int32_t *size;
     int32_t *empty;         /* communities without nodes */
@@ -68,8 +69,8 @@ static void level_free(struct level *l) {
 }
 
 static void work_free(struct work *w) {
-    void *all[] = {w->order, w->queue,     w->queued,  w->member, w->part,   w->above, w->touched,  w->link,    w->mass,
-                   w->size,  w->part_mass, w->outside, w->empty,  w->chance, w->known, w->is_known, w->slot_of, w->slot};
+    void *all[] = {w->order,     w->queue,   w->queued, w->member, w->part,  w->above,    w->touched, w->link, w->mass, w->size,
+                   w->part_mass, w->outside, w->empty,  w->chance, w->known, w->is_known, w->slot_of, w->slot, w->tied};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     memset(w, 0, sizeof *w);
 }
@@ -89,6 +90,7 @@ static int work_init(struct work *w, int n) {
     w->is_known = sn_calloc(m, sizeof *w->is_known);
     w->slot_of = sn_calloc(m, sizeof *w->slot_of);
     w->slot = sn_calloc(m, sizeof *w->slot);
+    w->tied = sn_calloc(m, sizeof *w->tied);
     w->mass = sn_calloc(m, sizeof *w->mass);
     w->part_mass = sn_calloc(m, sizeof *w->part_mass);
     w->outside = sn_calloc(m, sizeof *w->outside);
@@ -96,7 +98,7 @@ static int work_init(struct work *w, int n) {
     w->empty = sn_calloc(m, sizeof *w->empty);
     w->chance = sn_calloc(m, sizeof *w->chance);
     if (w->order && w->queue && w->queued && w->member && w->part && w->above && w->touched && w->link && w->mass && w->part_mass &&
-        w->outside && w->size && w->empty && w->chance && w->known && w->is_known && w->slot_of && w->slot) {
+        w->outside && w->size && w->empty && w->chance && w->known && w->is_known && w->slot_of && w->slot && w->tied) {
         for (int i = 0; i <= n; i++) w->link[i] = w->slot[i] = -1;
         return 0;
     }
@@ -383,23 +385,25 @@ static void move_nodes(const struct level *l, struct work *w) {
 
 /* ---- refinement ---- */
 
-/* Is a group of strength k, tied to the rest of its community by `links`, tied well enough? */
-static bool well_tied(double links, double k, double community, double total) {
-    return links >= k * (community - k) / total;
+/* Is a part tied well enough to the rest of its community? */
+static bool well_tied(const struct level *l, const struct work *w, int part, double community) {
+    double k = w->part_mass[part];
+    return w->outside[part] >= k * (community - k) / l->total;
 }
 
 /* Draws the part that v joins: its own, which gains 0, or one of the well tied parts it has links to and does not lose by joining, with
  * probability in proportion to exp(gain / RANDOMNESS). */
 static int draw_part(const struct level *l, struct work *w, int v, int n_touched) {
     int n = 1;
-    double k = l->strength[v], community = w->mass[w->member[v]], most = 0, sum = 0;
+    double k = l->strength[v], most = 0, sum = 0;
     int32_t *candidate = w->queue; /* nobody waits in it now */
     candidate[0] = v;
     w->chance[0] = 0;
     for (int i = 0; i < n_touched; i++) {
         int c = w->touched[i];
+        if (c == v || !w->tied[c]) continue;
         double gain = w->link[c] - k * w->part_mass[c] / l->total;
-        if (c == v || gain < 0 || !well_tied(w->outside[c], w->part_mass[c], community, l->total)) continue;
+        if (gain < 0) continue;
         if (gain > most) most = gain;
         candidate[n] = c;
         w->chance[n++] = gain;
@@ -419,6 +423,7 @@ static void join(const struct level *l, struct work *w, int v, int to) {
     w->part_mass[to] += l->strength[v];
     w->outside[to] += w->outside[v] - 2 * w->link[to];
     w->queued[to] = true;
+    w->tied[to] = well_tied(l, w, to, w->mass[w->member[v]]);
 }
 
 /* Splits each community into parts that hang together: from single nodes, each still single one may join another part once. Reads
@@ -426,13 +431,15 @@ static void join(const struct level *l, struct work *w, int v, int to) {
 static void refine(const struct level *l, struct work *w) {
     const struct sn_links *g = &l->g;
     int n = g->n;
-    for (int v = 0; v < n; v++) w->part[v] = v;
     memcpy(w->part_mass, l->strength, (size_t)n * sizeof *w->part_mass);
+    for (int v = 0; v < n; v++) {
+        w->part[v] = v;
+        w->tied[v] = well_tied(l, w, v, w->mass[w->member[v]]);
+    }
     random_order(w, n);
     for (int i = 0; i < n; i++) {
         int v = (int)w->order[i], community = w->member[v];
-        if (w->queued[v] || w->size[community] == 1 || l->strength[v] <= 0) continue;
-        if (!well_tied(w->outside[v], l->strength[v], w->mass[community], l->total)) continue;
+        if (w->queued[v] || w->size[community] == 1 || l->strength[v] <= 0 || !w->tied[v]) continue;
         int n_touched = gather_inside(g, w, v), to = draw_part(l, w, v, n_touched);
         if (to != v) join(l, w, v, to);
         forget(w, n_touched);
