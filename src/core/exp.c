@@ -27,3 +27,30 @@ double sn_exp(double x) {
     memcpy(&power, &bits, sizeof power);
     return sum * power;
 }
+
+typedef double double2 __attribute__((vector_size(16)));
+typedef int64_t long2 __attribute__((vector_size(16)));
+#define MAGIC 6755399441055744.0 /* 1.5 * 2^52: adding it rounds to an integer, which stands in the lowest bits */
+
+static inline double2 exp_pair(double2 x) {
+    const double2 one = {1, 1};
+    long2 small = x < -708.0;
+    x = (double2)((long2)x & ~small);
+    double2 t = x * LOG2_E + 0.5, k = (t + MAGIC) - MAGIC;
+    k -= (double2)((long2)one & (k > t)); /* floor(t) */
+    double2 r = (x - k * LN2_HIGH) - k * LN2_LOW, sum = {inverse_factorial[TERMS], inverse_factorial[TERMS]};
+    for (int i = TERMS - 1; i >= 0; i--) sum = sum * r + inverse_factorial[i];
+    long2 power = ((long2)(k + MAGIC) + 1023) << 52;
+    return (double2)((long2)(sum * (double2)power) & ~small);
+}
+
+void sn_exps(double *x, int n) {
+    double2 v;
+    int i = 0;
+    for (; i + 2 <= n; i += 2) {
+        memcpy(&v, x + i, sizeof v);
+        v = exp_pair(v);
+        memcpy(x + i, &v, sizeof v);
+    }
+    if (i < n) x[i] = sn_exp(x[i]);
+}

@@ -11,6 +11,12 @@
 #include "core/pool.h"
 #include "core/rng.h"
 
+/* Once there are no more than MOST_FEW communities, each has a slot in which every node's weight of links to it is kept, and moves keep it
+ * true; until they need more than SLOTS. */
+#define SLOTS 32
+#define MOST_FEW 16
+#define LANES 4
+
 /* How far refinement strays from the best merge, in units of weight. */
 #define RANDOMNESS 0.01
 /* A gain must be more than this share of a node's strength: sums of float weights are not surer, and a false gain could go in circles. */
@@ -36,11 +42,18 @@ struct work {
     double *link;      /* weight of the links to each; -1: not touched */
     double *mass;      /* sum of strengths of each community */
     double *part_mass; /* the same of parts */
+    bool *tied;        /* part: to the rest of its community, well enough */
     double *outside;   /* weight between a part and the rest of its community */
     int32_t *size;
-    int32_t *empty; /* communities without nodes */
-    double *chance; /* running sum of the chances of each candidate */
-    int n_empty;
+    int32_t *empty;         /* communities without nodes */
+    double *chance;         /* running sum of the chances of each candidate */
+    double (*known)[SLOTS]; /* weight of the links of each node to the community in each slot */
+    bool *is_known;         /* that row is filled; all false unless `few` */
+    uint8_t *slot_of;       /* of each node's community */
+    int32_t *slot;          /* of each community, or -1 */
+    int32_t community[SLOTS];
+    int n_slots, n_empty;
+    bool few;
     bool moved; /* some node of the level at hand */
 };
 
@@ -56,8 +69,8 @@ static void level_free(struct level *l) {
 }
 
 static void work_free(struct work *w) {
-    void *all[] = {w->order, w->queue, w->queued, w->member,    w->part,    w->above, w->touched,
-                   w->link,  w->mass,  w->size,   w->part_mass, w->outside, w->empty, w->chance};
+    void *all[] = {w->order,     w->queue,   w->queued, w->member, w->part,  w->above,    w->touched, w->link, w->mass, w->size,
+                   w->part_mass, w->outside, w->empty,  w->chance, w->known, w->is_known, w->slot_of, w->slot, w->tied};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     memset(w, 0, sizeof *w);
 }
@@ -73,6 +86,11 @@ static int work_init(struct work *w, int n) {
     w->above = sn_calloc(m, sizeof *w->above);
     w->touched = sn_calloc(m, sizeof *w->touched);
     w->link = sn_calloc(m, sizeof *w->link);
+    w->known = sn_calloc(m, sizeof *w->known);
+    w->is_known = sn_calloc(m, sizeof *w->is_known);
+    w->slot_of = sn_calloc(m, sizeof *w->slot_of);
+    w->slot = sn_calloc(m, sizeof *w->slot);
+    w->tied = sn_calloc(m, sizeof *w->tied);
     w->mass = sn_calloc(m, sizeof *w->mass);
     w->part_mass = sn_calloc(m, sizeof *w->part_mass);
     w->outside = sn_calloc(m, sizeof *w->outside);
@@ -80,8 +98,8 @@ static int work_init(struct work *w, int n) {
     w->empty = sn_calloc(m, sizeof *w->empty);
     w->chance = sn_calloc(m, sizeof *w->chance);
     if (w->order && w->queue && w->queued && w->member && w->part && w->above && w->touched && w->link && w->mass && w->part_mass &&
-        w->outside && w->size && w->empty && w->chance) {
-        for (int i = 0; i <= n; i++) w->link[i] = -1;
+        w->outside && w->size && w->empty && w->chance && w->known && w->is_known && w->slot_of && w->slot && w->tied) {
+        for (int i = 0; i <= n; i++) w->link[i] = w->slot[i] = -1;
         return 0;
     }
     work_free(w);
@@ -132,8 +150,7 @@ static double modularity_of(const struct level *l, const int32_t *member, double
     memset(mass, 0, (size_t)g->n * sizeof *mass);
     for (int v = 0; v < g->n; v++) {
         double sum = g->self ? (double)g->self[v] : 0;
-        for (int64_t e = g->first[v]; e < g->first[v + 1]; e++)
-            if (member[g->to[e]] == member[v]) sum += (double)g->weight[e];
+        for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) sum += member[g->to[e]] == member[v] ? (double)g->weight[e] : 0;
         inside += sum;
         mass[member[v]] += l->strength[v];
     }
@@ -230,6 +247,107 @@ static void count_communities(const struct level *l, struct work *w) {
         if (w->size[c] == 0) w->empty[w->n_empty++] = c;
 }
 
+/* ---- few communities ---- */
+
+static void begin_few(struct work *w, int n) {
+    w->n_slots = 0;
+    for (int v = 0; v < n; v++) {
+        int c = w->member[v];
+        if (w->slot[c] < 0) {
+            w->community[w->n_slots] = c;
+            w->slot[c] = w->n_slots++;
+        }
+        w->slot_of[v] = (uint8_t)w->slot[c];
+    }
+    w->few = true;
+}
+
+static void end_few(struct work *w, int n) {
+    if (!w->few) return;
+    for (int s = 0; s < w->n_slots; s++) w->slot[w->community[s]] = -1;
+    memset(w->is_known, 0, (size_t)n * sizeof *w->is_known);
+    w->few = false;
+}
+
+/* Fills v's row; in several sums, for one would wait for its last addition again and again. */
+static void learn(const struct sn_links *g, struct work *w, int v) {
+    const int32_t *to = g->to + g->first[v];
+    const float *weight = g->weight + g->first[v];
+    const uint8_t *slot_of = w->slot_of;
+    double lane[SLOTS][LANES];
+    int64_t n = g->first[v + 1] - g->first[v], e = 0;
+    memset(lane, 0, (size_t)w->n_slots * sizeof *lane);
+    for (; e + LANES <= n; e += LANES)
+        for (int i = 0; i < LANES; i++) lane[slot_of[to[e + i]]][i] += (double)weight[e + i];
+    for (; e < n; e++) lane[slot_of[to[e]]][0] += (double)weight[e];
+    for (int s = 0; s < SLOTS; s++) w->known[v][s] = s < w->n_slots ? (lane[s][0] + lane[s][1]) + (lane[s][2] + lane[s][3]) : 0;
+    w->is_known[v] = true;
+}
+
+/* Which of two slots v's links come to first. */
+static int first_linked(const struct sn_links *g, const struct work *w, int v, int s, int t) {
+    for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
+        int slot = w->slot_of[g->to[e]];
+        if (slot == s || slot == t) return slot;
+    }
+    return s;
+}
+
+/* best_community() of v by its row, which holds the links to `*outside` as well. */
+static int best_of_few(const struct level *l, struct work *w, int v, double *outside) {
+    const double *row = w->known[v];
+    int own = w->slot_of[v], to = own;
+    double k = l->strength[v], share = k / l->total;
+    double here = row[own] - share * (w->mass[w->community[own]] - k), best = here + LEAST_GAIN * k;
+    for (int s = 0; s < w->n_slots; s++) {
+        double gain = row[s] - share * w->mass[w->community[s]];
+        if (s == own || row[s] <= 0 || gain < best || (gain == best && to == own)) continue;
+        to = gain > best ? s : first_linked(&l->g, w, v, to, s);
+        best = gain;
+    }
+    *outside = 0;
+    if (0 > best && w->size[w->community[own]] > 1) return w->empty[w->n_empty - 1];
+    if (row[to] > 0) *outside = row[to];
+    return w->community[to];
+}
+
+/* Gives a community a slot; false: there is none left. */
+static bool find_slot(struct work *w, int c) {
+    if (w->slot[c] >= 0) return true;
+    if (w->n_slots == SLOTS) return false;
+    w->community[w->n_slots] = c;
+    w->slot[c] = w->n_slots++;
+    return true;
+}
+
+/* After v has moved. */
+static void tell_neighbours(const struct sn_links *g, struct work *w, int v, int from) {
+    int s = w->slot[from], t = w->slot[w->member[v]];
+    w->slot_of[v] = (uint8_t)t;
+    for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
+        int u = g->to[e];
+        if (!w->is_known[u]) continue;
+        w->known[u][s] -= (double)g->weight[e];
+        w->known[u][t] += (double)g->weight[e];
+    }
+}
+
+/* ---- moving all nodes ---- */
+
+/* Where v should go; sets w->outside[v]. */
+static int visit(const struct level *l, struct work *w, int v) {
+    int n = l->g.n;
+    if (!w->few && n - w->n_empty <= MOST_FEW) begin_few(w, n);
+    if (w->few) {
+        if (!w->is_known[v]) learn(&l->g, w, v);
+        return best_of_few(l, w, v, &w->outside[v]);
+    }
+    int n_touched = gather(&l->g, w, v, w->member, 0), to = best_community(l, w, v, n_touched);
+    if (w->link[to] > 0) w->outside[v] = w->link[to];
+    forget(w, n_touched);
+    return to;
+}
+
 /* Visits nodes from a queue, first all in random order, then the neighbours of those that moved, until nobody gains. On return
  * w->outside holds the weight between each node and the rest of its community: set at its last visit, since when others may have come,
  * but nobody gone without a new visit. */
@@ -243,17 +361,16 @@ static void move_nodes(const struct level *l, struct work *w) {
         w->queued[i] = true;
     }
     while (waiting > 0) {
-        int v = w->queue[head];
+        int v = w->queue[head], from = w->member[v];
         head = head + 1 == n ? 0 : head + 1;
         waiting--;
         w->queued[v] = false;
         w->outside[v] = 0;
-        if (l->strength[v] <= 0) continue;
-        int n_touched = gather(g, w, v, w->member, 0), to = best_community(l, w, v, n_touched);
-        if (w->link[to] > 0) w->outside[v] = w->link[to];
-        forget(w, n_touched);
-        if (to == w->member[v]) continue;
+        int to = l->strength[v] > 0 ? visit(l, w, v) : from;
+        if (to == from) continue;
         move_node(l, w, v, to);
+        if (w->few && !find_slot(w, to)) end_few(w, n);
+        if (w->few) tell_neighbours(g, w, v, from);
         for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
             int u = g->to[e];
             if (w->member[u] == to) w->outside[u] += (double)g->weight[e];
@@ -263,33 +380,38 @@ static void move_nodes(const struct level *l, struct work *w) {
             waiting++;
         }
     }
+    end_few(w, n);
 }
 
 /* ---- refinement ---- */
 
-/* Is a group of strength k, tied to the rest of its community by `links`, tied well enough? */
-static bool well_tied(double links, double k, double community, double total) {
-    return links >= k * (community - k) / total;
+/* Is a part tied well enough to the rest of its community? */
+static bool well_tied(const struct level *l, const struct work *w, int part, double community) {
+    double k = w->part_mass[part];
+    return w->outside[part] >= k * (community - k) / l->total;
 }
 
 /* Draws the part that v joins: its own, which gains 0, or one of the well tied parts it has links to and does not lose by joining, with
  * probability in proportion to exp(gain / RANDOMNESS). */
 static int draw_part(const struct level *l, struct work *w, int v, int n_touched) {
     int n = 1;
-    double k = l->strength[v], community = w->mass[w->member[v]], most = 0, sum = 0;
+    double k = l->strength[v], most = 0, sum = 0;
     int32_t *candidate = w->queue; /* nobody waits in it now */
     candidate[0] = v;
     w->chance[0] = 0;
     for (int i = 0; i < n_touched; i++) {
         int c = w->touched[i];
+        if (c == v || !w->tied[c]) continue;
         double gain = w->link[c] - k * w->part_mass[c] / l->total;
-        if (c == v || gain < 0 || !well_tied(w->outside[c], w->part_mass[c], community, l->total)) continue;
+        if (gain < 0) continue;
         if (gain > most) most = gain;
         candidate[n] = c;
         w->chance[n++] = gain;
     }
     if (n == 1) return v;
-    for (int i = 0; i < n; i++) w->chance[i] = sum += sn_exp((w->chance[i] - most) / RANDOMNESS);
+    for (int i = 0; i < n; i++) w->chance[i] = (w->chance[i] - most) / RANDOMNESS;
+    sn_exps(w->chance, n);
+    for (int i = 0; i < n; i++) w->chance[i] = sum += w->chance[i];
     double at = sn_stream_unit(&w->random) * sum;
     int i = 0;
     while (i < n - 1 && w->chance[i] <= at) i++;
@@ -301,6 +423,7 @@ static void join(const struct level *l, struct work *w, int v, int to) {
     w->part_mass[to] += l->strength[v];
     w->outside[to] += w->outside[v] - 2 * w->link[to];
     w->queued[to] = true;
+    w->tied[to] = well_tied(l, w, to, w->mass[w->member[v]]);
 }
 
 /* Splits each community into parts that hang together: from single nodes, each still single one may join another part once. Reads
@@ -308,13 +431,15 @@ static void join(const struct level *l, struct work *w, int v, int to) {
 static void refine(const struct level *l, struct work *w) {
     const struct sn_links *g = &l->g;
     int n = g->n;
-    for (int v = 0; v < n; v++) w->part[v] = v;
     memcpy(w->part_mass, l->strength, (size_t)n * sizeof *w->part_mass);
+    for (int v = 0; v < n; v++) {
+        w->part[v] = v;
+        w->tied[v] = well_tied(l, w, v, w->mass[w->member[v]]);
+    }
     random_order(w, n);
     for (int i = 0; i < n; i++) {
         int v = (int)w->order[i], community = w->member[v];
-        if (w->queued[v] || w->size[community] == 1 || l->strength[v] <= 0) continue;
-        if (!well_tied(w->outside[v], l->strength[v], w->mass[community], l->total)) continue;
+        if (w->queued[v] || w->size[community] == 1 || l->strength[v] <= 0 || !w->tied[v]) continue;
         int n_touched = gather_inside(g, w, v), to = draw_part(l, w, v, n_touched);
         if (to != v) join(l, w, v, to);
         forget(w, n_touched);

@@ -430,6 +430,15 @@ START_TEST(exponential) {
     ck_assert_double_eq(sn_exp(0), 1);
     ck_assert_double_eq(sn_exp(-1000), 0);
     ck_assert(isinf(sn_exp(800)) && isnan(sn_exp(NAN)));
+    for (int n = 0; n < 1200; n += 13) {
+        double many[1200];
+        for (int i = 0; i < n; i++) many[i] = i % 5 == 4 ? (i - 600) * 0.6931471805599453 / 2 : 1.1917 * i - 720;
+        sn_exps(many, n);
+        for (int i = 0; i < n; i++) {
+            double one = sn_exp(i % 5 == 4 ? (i - 600) * 0.6931471805599453 / 2 : 1.1917 * i - 720);
+            ck_assert_msg(memcmp(&many[i], &one, sizeof one) == 0, "%d of %d: %a, expected %a", i, n, many[i], one);
+        }
+    }
 }
 END_TEST
 
