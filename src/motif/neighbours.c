@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/sort.h"
 
 #define BLOCK 256                  /* rows */
 #define PER_TILE 8                 /* rows */
@@ -50,56 +51,11 @@ static inline uint64_t *list_of(const struct job *j, int row) {
 
 /* ---- lists ---- */
 
-static void sort_falling(uint64_t *v, int n) {
-    for (int i = 1; i < n; i++) {
-        uint64_t w = v[i];
-        int m = i;
-        for (; m > 0 && v[m - 1] < w; m--) v[m] = v[m - 1];
-        v[m] = w;
-    }
-}
-
-/* Where one stands in v (n) that about `rank` of them are larger than. */
-static int choose_pivot(const uint64_t *v, int n, int rank) {
-    enum { SAMPLE = 15 };
-    uint64_t s[SAMPLE];
-    int step = n / SAMPLE, i = 0;
-    for (int k = 0; k < SAMPLE; k++) s[k] = v[k * step];
-    sort_falling(s, SAMPLE);
-    uint64_t want = s[(int)((int64_t)rank * SAMPLE / n)];
-    while (v[i] != want) i += step;
-    return i;
-}
-
-/* Moves the k largest of n different words to the front, the least of them last. */
-static void select_largest(uint64_t *v, int n, int k) {
-    int low = 0, high = n;
-    while (high - low > 24) {
-        int m = low, p = low + choose_pivot(v + low, high - low, k - 1 - low);
-        uint64_t pivot = v[p];
-        v[p] = v[high - 1];
-        for (int i = low; i < high - 1; i++) { /* no branch to guess */
-            uint64_t w = v[i];
-            v[i] = v[m];
-            v[m] = w;
-            m += w > pivot;
-        }
-        v[high - 1] = v[m];
-        v[m] = pivot;
-        if (m == k - 1) return;
-        if (m > k - 1)
-            high = m;
-        else
-            low = m + 1;
-    }
-    sort_falling(v + low, high - low);
-}
-
 static void cut_back(struct job *j, int row) {
     uint64_t *list = list_of(j, row);
     int k = j->nb->k;
     if (j->nb->count[row] <= k) return;
-    select_largest(list, j->nb->count[row], k);
+    sn_select_largest_u64(list, (size_t)j->nb->count[row], (size_t)k);
     j->nb->count[row] = k;
     /* equals of the last one may still be wanted: all above the next smaller number */
     uint64_t next = list[k - 1] - (UINT64_C(1) << 32);

@@ -46,6 +46,22 @@ START_TEST(sorting) {
 }
 END_TEST
 
+START_TEST(largest) {
+    uint64_t v[300], sorted[300], scratch[300];
+    struct sn_stream s;
+    sn_stream_init(&s, 4, 0, 0);
+    for (size_t n = 1; n <= 300; n += 13)
+        for (size_t k = 0; k <= n; k += n > 40 ? 9 : 1) {
+            for (size_t i = 0; i < n; i++) sorted[i] = v[i] = sn_stream_u64(&s) >> (n % 2 ? 58 : 0);
+            sn_sort_u64(sorted, n, scratch);
+            sn_select_largest_u64(v, n, k);
+            if (k > 0) ck_assert_uint_eq(v[k - 1], sorted[n - k]);
+            sn_sort_u64(v, k, scratch);
+            ck_assert_mem_eq(v, sorted + n - k, k * sizeof *v);
+        }
+}
+END_TEST
+
 /* ---- golden M3: the Jaccard index ---- */
 
 static float best_jaccard(const float *x, const float *padded, int rows, int pad, int *shift) {
@@ -647,6 +663,7 @@ int main(void) {
     tcase_set_timeout(t, 60);
     tcase_add_test(t, logarithm);
     tcase_add_test(t, sorting);
+    tcase_add_test(t, largest);
     tcase_add_test(t, jaccard);
     tcase_add_test(t, byte_sums);
     tcase_add_test(t, mates);
