@@ -7,10 +7,13 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/sort.h"
 #include "motif/neighbours.h"
 
 #define PER_TILE 64 /* seqlets */
 #define AHEAD 8     /* lists: their beginnings are far apart in memory */
+#define GROUP 4     /* products under way at once; lists begin at multiples of it and are filled up with products of 0 */
+#define NOWHERE (2 * SN_COLUMNS)
 
 struct entry {    /* of a seqlet */
     uint32_t key; /* number << 1 | strand, of the strand with the lower number; later list << 1 | strand */
@@ -33,10 +36,10 @@ struct index {
     int64_t *first;               /* (n + 1) entries of all seqlets before */
     uint32_t *list;               /* (tuples) which list a tuple has; none: UINT32_MAX */
     uint32_t lists;
-    uint32_t *start; /* (lists + 2) where the lists of these columns begin */
+    uint32_t *start; /* (lists + 2) where the list before ends; a list begins with the next group */
     struct posting *posting;
     uint32_t *own; /* where the postings of these columns' own entries stand */
-    float **sum;   /* per worker: (2, SN_COLUMNS), 0 between rows */
+    float **sum;   /* per worker: (4, SN_COLUMNS) two strands, 0 between rows, and where products of 0 go */
 };
 
 /* A tuple that reads the same on both strands counts for both orientations: it stands in the list once per strand, each with
@@ -120,25 +123,39 @@ static int number_lists(struct index *x) {
     return 0;
 }
 
-/* Tuples of a tile's seqlets become lists. */
+/* Tuples of a tile's seqlets become lists, in order: long ones first, and side by side in memory. */
 static int renumber_tile(void *arg, int tile, int worker) {
     (void)worker;
     struct index *x = arg;
     struct entry *to = tile_of(x, tile);
     const struct entry *e = to;
+    uint64_t *word = sn_calloc((size_t)MOST_ENTRIES(x), 2 * sizeof *word);
+    if (!word) return SEQNET_ENOMEM;
     for (int i = tile * PER_TILE; i < x->n && i < (tile + 1) * PER_TILE; i++) {
-        struct entry *first = to;
+        size_t n = 0;
         for (int64_t m = 0; m < x->first[i + 1]; m++, e++) {
-            uint32_t l = x->list[e->key >> 1];
-            if (l != UINT32_MAX) *to++ = (struct entry){l << 1 | (e->key & 1), e->value};
+            uint32_t l = x->list[e->key >> 1], bits;
+            memcpy(&bits, &e->value, sizeof bits);
+            if (l != UINT32_MAX) word[n++] = (uint64_t)(l << 1 | (e->key & 1)) << 32 | bits;
         }
-        x->first[i + 1] = to - first;
+        sn_sort_u64(word, n, word + MOST_ENTRIES(x));
+        x->first[i + 1] = (int64_t)n;
+        for (size_t m = 0; m < n; m++, to++) {
+            uint32_t bits = (uint32_t)word[m];
+            to->key = (uint32_t)(word[m] >> 32);
+            memcpy(&to->value, &bits, sizeof bits);
+        }
     }
+    free(word);
     return 0;
 }
 
 static const struct entry *entries_of(const struct index *x, int i) {
     return tile_of(x, i / PER_TILE) + (x->first[i] - x->first[i / PER_TILE * PER_TILE]);
+}
+
+static inline uint32_t group_after(uint32_t at) {
+    return (at + GROUP - 1) / GROUP * GROUP;
 }
 
 /* The index of some columns: sorted into lists by counting. */
@@ -150,7 +167,7 @@ static int columns(void *self, int from, int to) {
         const struct entry *e = entries_of(x, j);
         for (int64_t m = x->first[j + 1] - x->first[j]; m > 0; m--) x->start[(e++->key >> 1) + 2]++;
     }
-    for (uint32_t l = 2; l < x->lists + 2; l++) x->start[l] += x->start[l - 1];
+    for (uint32_t l = 2; l < x->lists + 2; l++) x->start[l] = group_after(x->start[l - 1] + x->start[l]);
     for (int j = from; j < to; j++) {
         const struct entry *e = entries_of(x, j);
         for (int64_t m = x->first[j + 1] - x->first[j]; m > 0; m--, e++) {
@@ -159,12 +176,14 @@ static int columns(void *self, int from, int to) {
             *own++ = at;
         }
     }
+    for (uint32_t l = 1; l <= x->lists; l++)
+        for (uint32_t at = x->start[l]; at % GROUP; at++) x->posting[at] = (struct posting){NOWHERE, 0};
     return 0;
 }
 
 /* No column stands in a list twice with the same strand, so four sums may be under way at once. */
 static inline void add_products(float *sum, const struct posting *p, const struct posting *end, float v, uint32_t strand) {
-    for (; end - p >= 4; p += 4) {
+    for (; p < end; p += GROUP) {
         float *a = sum + (p[0].at ^ strand), *b = sum + (p[1].at ^ strand), *c = sum + (p[2].at ^ strand), *d = sum + (p[3].at ^ strand);
         float va = *a + v * p[0].value, vb = *b + v * p[1].value, vc = *c + v * p[2].value, vd = *d + v * p[3].value;
         *a = va;
@@ -172,7 +191,6 @@ static inline void add_products(float *sum, const struct posting *p, const struc
         *c = vc;
         *d = vd;
     }
-    for (; p < end; p++) sum[p->at ^ strand] += v * p->value;
 }
 
 static void similarities(const void *self, int row, int from, int to, int worker, float *restrict score) {
@@ -183,10 +201,13 @@ static void similarities(const void *self, int row, int from, int to, int worker
     int n = (int)(x->first[row + 1] - x->first[row]);
     float *restrict same = x->sum[worker], *restrict other = same + SN_COLUMNS;
     for (int i = 0; i < n; i++) {
-        uint32_t l = e[i].key >> 1, begin = own ? own[i] + 1 : x->start[l];
+        uint32_t l = e[i].key >> 1, begin = group_after(x->start[l]), strand = (e[i].key & 1) * SN_COLUMNS;
         if (i + 2 * AHEAD < n) __builtin_prefetch(x->start + (e[i + 2 * AHEAD].key >> 1));
         if (i + AHEAD < n) __builtin_prefetch(x->posting + x->start[e[i + AHEAD].key >> 1]);
-        add_products(same, x->posting + begin, x->posting + x->start[l + 1], e[i].value, (e[i].key & 1) * SN_COLUMNS);
+        if (own) /* those behind the row's own */
+            for (begin = own[i] + 1; begin % GROUP && begin < x->start[l + 1]; begin++)
+                same[x->posting[begin].at ^ strand] += e[i].value * x->posting[begin].value; /* to the next group */
+        add_products(same, x->posting + begin, x->posting + x->start[l + 1], e[i].value, strand);
     }
     for (int j = 0; j < SN_COLUMNS; j++) score[j] = same[j] > other[j] ? same[j] : other[j];
     memset(same, 0, 2 * SN_COLUMNS * sizeof *same);
@@ -218,13 +239,13 @@ static int make_room(struct index *x, int workers) {
         if (x->first[to] - x->first[from] > most) most = x->first[to] - x->first[from];
     }
     x->start = sn_aligned_alloc(((size_t)x->lists + 2) * sizeof *x->start);
-    x->posting = sn_aligned_alloc((size_t)most * sizeof *x->posting);
+    x->posting = sn_aligned_alloc(((size_t)most + (GROUP - 1) * (size_t)x->lists) * sizeof *x->posting);
     x->own = sn_aligned_alloc((size_t)most * sizeof *x->own);
     x->sum = sn_calloc((size_t)workers, sizeof *x->sum);
     if (!x->start || !x->posting || !x->own || !x->sum) return SEQNET_ENOMEM;
     for (int w = 0; w < workers; w++) {
-        if (!(x->sum[w] = sn_aligned_alloc(2 * SN_COLUMNS * sizeof(float)))) return SEQNET_ENOMEM;
-        memset(x->sum[w], 0, 2 * SN_COLUMNS * sizeof(float));
+        if (!(x->sum[w] = sn_aligned_alloc(4 * SN_COLUMNS * sizeof(float)))) return SEQNET_ENOMEM;
+        memset(x->sum[w], 0, 4 * SN_COLUMNS * sizeof(float));
     }
     return 0;
 }
