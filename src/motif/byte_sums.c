@@ -102,30 +102,34 @@ INLINE512 __m512i pairs(__m512i a, __m512i b) {
 INLINE512 __m512i quads(__m512i a, __m512i b) {
     return _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
 }
-#define ROW(k) avx512_row(first + (size_t)((k) < last ? (k) : last) * rows->stride, v, other, vectors)
+#define ROW(k) avx512_row(first + (size_t)(k)*rows->stride, v, other, vectors)
 
 /* y, `vectors` registers of it, stays where it is over all rows. */
 INLINE512 void avx512_chunk(const uint8_t *y, int from, int vectors, const struct sn_byte_rows *rows, uint32_t *plus, uint32_t *minus) {
     __m512i v[8], other[8];
+    int row = 0;
 #pragma GCC unroll 8
     for (int i = 0; i < vectors; i++) {
         v[i] = _mm512_loadu_si512((const void *)(y + from + 64 * i));
         other[i] = _mm512_sub_epi8(_mm512_setzero_si512(), v[i]);
     }
-    for (int row = 0; row < rows->n; row += GROUP) {
-        int last = rows->n - 1 - row;
+    for (; row + GROUP <= rows->n; row += GROUP) {
         const uint8_t *first = row_at(rows, row) + from;
         __m512i low = quads(pairs(ROW(0), ROW(1)), pairs(ROW(2), ROW(3)));
         __m512i high = quads(pairs(ROW(4), ROW(5)), pairs(ROW(6), ROW(7)));
         __m512i sums = quads(low, high);
         __m256i a = _mm512_cvtepi64_epi32(sums), b = _mm512_cvtepi64_epi32(_mm512_srli_epi64(sums, 32));
-        __mmask8 valid = last >= GROUP - 1 ? 255 : (__mmask8)((2u << last) - 1);
         if (from > 0) {
-            a = _mm256_add_epi32(a, _mm256_maskz_loadu_epi32(valid, plus + row));
-            b = _mm256_add_epi32(b, _mm256_maskz_loadu_epi32(valid, minus + row));
+            a = _mm256_add_epi32(a, _mm256_loadu_si256((const __m256i *)(plus + row)));
+            b = _mm256_add_epi32(b, _mm256_loadu_si256((const __m256i *)(minus + row)));
         }
-        _mm256_mask_storeu_epi32(plus + row, valid, a);
-        _mm256_mask_storeu_epi32(minus + row, valid, b);
+        _mm256_storeu_si256((__m256i *)(plus + row), a);
+        _mm256_storeu_si256((__m256i *)(minus + row), b);
+    }
+    for (; row < rows->n; row++) {
+        uint64_t sum = (uint64_t)_mm512_reduce_add_epi64(avx512_row(row_at(rows, row) + from, v, other, vectors));
+        plus[row] = (from > 0 ? plus[row] : 0) + (uint32_t)sum;
+        minus[row] = (from > 0 ? minus[row] : 0) + (uint32_t)(sum >> 32);
     }
 }
 

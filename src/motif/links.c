@@ -14,11 +14,15 @@ void sn_link_graph_free(struct sn_link_graph *g) {
     memset(g, 0, sizeof *g);
 }
 
+#define AHEAD 12 /* neighbours: their cursors are far apart in memory */
+
 /* Where `row` stands in the list of its m-th neighbour, or -1. Rows are asked for in ascending order, and so are they in each list: a
  * cursor a list, 0 at first, finds them all. */
 static int mate_of(const struct sn_neighbours *nb, int32_t *cursor, int row, int m) {
-    int other = nb->id[(int64_t)row * nb->k + m], c = cursor[other], n = nb->count[other];
+    const int32_t *own = nb->id + (int64_t)row * nb->k;
+    int other = own[m], c = cursor[other], n = nb->count[other];
     const int32_t *id = nb->id + (int64_t)other * nb->k;
+    if (m + AHEAD < nb->count[row]) __builtin_prefetch(nb->id + (int64_t)own[m + AHEAD] * nb->k + cursor[own[m + AHEAD]]);
     while (c < n && id[c] < row) c++;
     cursor[other] = c;
     return c < n && id[c] == row ? c : -1;

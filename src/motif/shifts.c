@@ -190,9 +190,8 @@ static sn_best_fn best_fn(void) {
 
 /* P and M of all places, in bytes. */
 static void sum_places(const struct sn_padded *p, const struct sn_tracks *t, int i, int strands) {
-    int n = (p->n_shifts + SN_SUM_GROUP - 1) / SN_SUM_GROUP * SN_SUM_GROUP;
     for (int strand = 0; strand < strands; strand++) {
-        struct sn_byte_rows rows = {p->byte[strand], p->stride, 64, n};
+        struct sn_byte_rows rows = {p->byte[strand], p->stride, 64, p->n_shifts};
         p->byte_sums(t->byte + (int64_t)i * t->stride, t->stride, &rows, p->plus + strand * p->places, p->minus + strand * p->places);
     }
 }
