@@ -11,10 +11,9 @@
 #include "core/pool.h"
 #include "core/rng.h"
 
-/* Once there are no more than MOST_FEW communities, each has a slot in which every node's weight of links to it is kept, and moves keep it
- * true; until they need more than SLOTS. */
-#define SLOTS 32
-#define MOST_FEW 16
+/* Once there are no more communities than SLOTS, each has a slot in which every node's weight of links to it is kept, and moves keep it
+ * true; until there are more. */
+#define SLOTS 16
 #define LANES 4
 
 /* How far refinement strays from the best merge, in units of weight. */
@@ -337,7 +336,7 @@ static void tell_neighbours(const struct sn_links *g, struct work *w, int v, int
 /* Where v should go; sets w->outside[v]. */
 static int visit(const struct level *l, struct work *w, int v) {
     int n = l->g.n;
-    if (!w->few && n - w->n_empty <= MOST_FEW) begin_few(w, n);
+    if (!w->few && n - w->n_empty <= SLOTS) begin_few(w, n);
     if (w->few) {
         if (!w->is_known[v]) learn(&l->g, w, v);
         return best_of_few(l, w, v, &w->outside[v]);
