@@ -4,23 +4,24 @@
 
 #define SHORT 24 /* numbers: below it insertion is faster */
 
-static void insertion(uint64_t *v, size_t n) {
+static void insertion(uint64_t *v, size_t n, int from) {
     for (size_t i = 1; i < n; i++) {
         uint64_t x = v[i];
         size_t j = i;
-        for (; j > 0 && v[j - 1] > x; j--) v[j] = v[j - 1];
+        for (; j > 0 && v[j - 1] >> from > x >> from; j--) v[j] = v[j - 1];
         v[j] = x;
     }
 }
 
-void sn_sort_u64(uint64_t *v, size_t n, uint64_t *scratch) {
+/* By the bits from `from` on; equals keep their order. */
+static void sort(uint64_t *v, size_t n, uint64_t *scratch, int from_bit) {
     if (n <= SHORT) {
-        insertion(v, n);
+        insertion(v, n, from_bit);
         return;
     }
     uint64_t differ = 0, *from = v, *to = scratch;
     for (size_t i = 1; i < n; i++) differ |= v[i] ^ v[0];
-    for (int shift = 0; shift < 64; shift += 8) {
+    for (int shift = from_bit; shift < 64; shift += 8) {
         if (!(differ >> shift & 255)) continue;
         size_t place[256] = {0};
         for (size_t i = 0; i < n; i++) place[from[i] >> shift & 255]++;
@@ -35,6 +36,14 @@ void sn_sort_u64(uint64_t *v, size_t n, uint64_t *scratch) {
         to = t;
     }
     if (from != v) memcpy(v, from, n * sizeof *v);
+}
+
+void sn_sort_u64(uint64_t *v, size_t n, uint64_t *scratch) {
+    sort(v, n, scratch, 0);
+}
+
+void sn_sort_u64_by_key(uint64_t *v, size_t n, uint64_t *scratch) {
+    sort(v, n, scratch, 32);
 }
 
 static void sort_falling(uint64_t *v, size_t n) {

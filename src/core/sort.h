@@ -7,6 +7,8 @@
 
 /* Ascending; scratch holds n. Bytes in which all numbers agree cost nothing but one look. */
 void sn_sort_u64(uint64_t *v, size_t n, uint64_t *scratch);
+/* The same by the upper 32 bits alone; equals keep their order. */
+void sn_sort_u64_by_key(uint64_t *v, size_t n, uint64_t *scratch);
 /* Moves the k <= n largest of n numbers to the front, the least of them last. Linear time where the numbers differ. */
 void sn_select_largest_u64(uint64_t *v, size_t n, size_t k);
 

@@ -138,7 +138,7 @@ static int renumber_tile(void *arg, int tile, int worker) {
             memcpy(&bits, &e->value, sizeof bits);
             if (l != UINT32_MAX) word[n++] = (uint64_t)(l << 1 | (e->key & 1)) << 32 | bits;
         }
-        sn_sort_u64(word, n, word + MOST_ENTRIES(x));
+        sn_sort_u64_by_key(word, n, word + MOST_ENTRIES(x));
         x->first[i + 1] = (int64_t)n;
         for (size_t m = 0; m < n; m++, to++) {
             uint32_t bits = (uint32_t)word[m];

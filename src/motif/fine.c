@@ -28,7 +28,7 @@ struct fine_job {
 /* Ranks with ties averaged, less their mean; word: scratch (2 n). */
 static void centred_ranks(const float *v, int n, uint64_t *word, double *rank) {
     for (int i = 0; i < n; i++) word[i] = (uint64_t)sn_sortable_f32(v[i]) << 32 | (uint32_t)i;
-    sn_sort_u64(word, (size_t)n, word + n);
+    sn_sort_u64_by_key(word, (size_t)n, word + n);
     for (int i = 0, j; i < n; i = j) {
         for (j = i + 1; j < n && word[j] >> 32 == word[i] >> 32;) j++;
         for (int m = i; m < j; m++) rank[(uint32_t)word[m]] = 0.5 * (i + j - 1) - 0.5 * (n - 1);

@@ -39,6 +39,9 @@ START_TEST(sorting) {
         for (size_t i = 0; i < n; i++) sum -= v[i];
         for (size_t i = 1; i < n; i++) ck_assert(v[i - 1] <= v[i]);
         ck_assert_uint_eq(sum, 0);
+        for (size_t i = 0; i < n; i++) v[i] = sn_stream_below(&s, 40) << 32 | (UINT32_MAX - i);
+        sn_sort_u64_by_key(v, n, scratch);
+        for (size_t i = 1; i < n; i++) ck_assert(v[i - 1] >> 32 < v[i] >> 32 || (v[i - 1] >> 32 == v[i] >> 32 && v[i - 1] > v[i]));
     }
     static const float f[] = {-INFINITY, -3, -1e-30f, 0, 1e-40f, 2, 3e38f};
     for (int i = 0; i < 6; i++)
