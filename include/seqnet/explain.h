@@ -21,7 +21,9 @@ typedef struct seqnet_explain_options {
     const char *task;       /**< task or class, several with commas between them, or "all"; NULL = the first */
     const char *target;     /**< "logit" (default; of a softmax: minus the mean logit) | "probability" */
     uint64_t seed;
-    int64_t max_memory;   /**< bytes for activations per worker; references are chunked to it */
+    int64_t max_memory;   /**< bytes that all of it may take: program, sequences, activations, patterns. References are taken in parts and
+                             fewer workers run to keep it; SEQNET_ENOMEM says what does not fit. 0 (default): as much as it takes, within
+                             256 MB of activations a worker */
     int n_logos;          /**< sequences drawn, the strongest first; default 10 */
     const char *motif_db; /**< known motifs that patterns and filters are compared with: a file or an installed name, as seqnet_motifs_read
                              takes it; "none"; NULL = "jaspar" for DNA */

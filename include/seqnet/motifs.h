@@ -108,7 +108,7 @@ typedef struct seqnet_discover_options {
     int subpatterns;             /**< 1: look for patterns within patterns */
     int rna;                     /**< 1: one strand only */
     uint64_t seed;
-    int64_t max_memory; /**< bytes for arrays that are not read in place; 0 = any */
+    int64_t max_memory; /**< bytes that all of it may take, program included; SEQNET_ENOMEM says what does not fit; 0 = any */
 } seqnet_discover_options;
 SEQNET_API void seqnet_discover_defaults_size(seqnet_discover_options *o, size_t size);
 static inline void seqnet_discover_defaults(seqnet_discover_options *o) {

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "api/discover.h"
 #include "api/report_data.h"
@@ -92,6 +94,14 @@ done:
     return rc;
 }
 
+/* What the arrays leave for the patterns. */
+static int64_t memory_left(int64_t max_memory, const struct sn_discovery *d) {
+    const struct sn_attributions *a = &d->loaded.a;
+    int64_t taken = a->n * a->length + d->places.n * (int64_t)(sizeof *d->places.v + sizeof *d->places.len) + d->places.bytes;
+    if (d->loaded.hypothetical) taken += a->n * a->length * 4 * (int64_t)sizeof(float);
+    return max_memory <= 0 ? 0 : max_memory > taken ? max_memory - taken : 1;
+}
+
 void sn_discovery_free(struct sn_discovery *d) {
     sn_patterns_free(&d->patterns);
     sn_attributions_free(&d->loaded);
@@ -149,8 +159,8 @@ void sn_discovery_remove(const char *folder) {
     sn_remove_files(folder, MATCHES, MATCHES);
 }
 
-int sn_discovery_run(seqnet_ctx *ctx, const char *folder, const char *letters, uint64_t seed, const struct sn_motif_set *known,
-                     struct sn_discovery *d, struct sn_tomtom_hits *hits) {
+int sn_discovery_run(seqnet_ctx *ctx, const char *folder, const char *letters, uint64_t seed, int64_t max_memory,
+                     const struct sn_motif_set *known, struct sn_discovery *d, struct sn_tomtom_hits *hits) {
     const bool rna = strcmp(letters, "ACGU") == 0;
     struct sn_motif_set queries = {0};
     struct sn_discover_options o;
@@ -160,7 +170,8 @@ int sn_discovery_run(seqnet_ctx *ctx, const char *folder, const char *letters, u
     sn_tomtom_defaults(&t);
     o.seed = seed, o.rna = rna;
     t.max_e = MATCH_E, t.top = MOST_MATCHES, t.min_overlap = MATCH_OVERLAP, t.sink = &ctx->sink;
-    SN_GO(sn_discovery_load(folder, 0, d));
+    SN_GO(sn_discovery_load(folder, max_memory, d));
+    o.max_memory = memory_left(max_memory, d);
     SN_GO(sn_patterns_discover(&d->loaded.a, &o, ctx->pool, &ctx->sink, &d->patterns));
     SN_GO(sn_patterns_write(&d->patterns, &d->places, rna, folder));
     SN_GO(sn_patterns_motifs(&d->patterns, rna, &queries));
@@ -190,14 +201,19 @@ int seqnet_motifs_discover_write(seqnet_ctx *ctx, const seqnet_discover_options 
     struct sn_discover_options d;
     struct sn_discovery in = {0};
     double start = sn_time_wall();
+    int64_t most = 0;
+    struct stat st;
+    bool made = false;
     int rc = 0;
     SN_TRY(seqnet_discover_check(caller));
     seqnet_discover_defaults(&o);
     SN_TRY(sn_take_options(&o, sizeof o, caller, "seqnet_discover_options"));
     inner_options(&o, &d);
+    if (o.max_memory > 0) most = o.max_memory > (int64_t)SN_PROGRAM_BYTES ? o.max_memory - (int64_t)SN_PROGRAM_BYTES : 1;
+    made = stat(folder, &st) != 0;
     SN_GO(sn_make_dir(folder));
-    SN_GO(o.folder ? sn_discovery_load(o.folder, o.max_memory, &in)
-                   : sn_attributions_load(o.one_hot, o.hypothetical, o.max_memory, &in.loaded));
+    SN_GO(o.folder ? sn_discovery_load(o.folder, most, &in) : sn_attributions_load(o.one_hot, o.hypothetical, most, &in.loaded));
+    d.max_memory = memory_left(most, &in);
     SN_GO(sn_patterns_discover(&in.loaded.a, &d, ctx->pool, &ctx->sink, &in.patterns));
     SN_GO(sn_patterns_write(&in.patterns, o.folder ? &in.places : NULL, d.rna, folder));
     if (out) {
@@ -207,5 +223,6 @@ int seqnet_motifs_discover_write(seqnet_ctx *ctx, const seqnet_discover_options 
     }
 done:
     sn_discovery_free(&in);
+    if (rc < 0 && made) rmdir(folder); /* when it is empty */
     return rc;
 }

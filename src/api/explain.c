@@ -2,12 +2,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/api.h"
 #include "api/discover.h"
 #include "api/pictures.h"
 #include "api/report_data.h"
+#include "core/file.h"
 #include "motif/database.h"
+#include "report/report.h"
 
 struct seqnet_explainer {
     seqnet_ctx *ctx;
@@ -31,7 +34,6 @@ void seqnet_explain_defaults_size(seqnet_explain_options *o, size_t size) {
                                          .n_references = 20,
                                          .target = "logit",
                                          .seed = 1,
-                                         .max_memory = (int64_t)256 << 20,
                                          .n_logos = 10,
                                          .patterns = 1};
     sn_give(o, size, &full, sizeof full);
@@ -48,7 +50,7 @@ int seqnet_explain_check(const seqnet_explain_options *caller) {
     SN_TRY(sn_check_word("rule", o.rule, rules));
     SN_TRY(sn_check_word("target", o.target, targets));
     SN_TRY(sn_check_int("n_references", o.n_references, 1, 100000));
-    SN_TRY(sn_check_int("max_memory", o.max_memory, 1 << 20, INT64_MAX));
+    SN_TRY(sn_check_int("max_memory", o.max_memory, 0, INT64_MAX));
     SN_TRY(sn_check_int("resume", o.resume, 0, 1));
     SN_TRY(sn_check_int("patterns", o.patterns, 0, 1));
     return sn_check_int("n_logos", o.n_logos, 0, 100000);
@@ -184,7 +186,8 @@ static int write_report(seqnet_explainer *e, const struct sn_dataset *d, const s
     if (!e->patterns) sn_discovery_remove(x->tasks[task].folder);
     if (x->n_tasks > 1) sn_log(e->ctx->rt.sink, SN_LOG_INFO, "%s:", target.s);
     if (e->patterns) {
-        SN_GO(sn_discovery_run(e->ctx, x->tasks[task].folder, e->models[0]->arch->alphabet->letters, e->seed, &e->known, &found, &hits));
+        SN_GO(sn_discovery_run(e->ctx, x->tasks[task].folder, e->models[0]->arch->alphabet->letters, e->seed,
+                               (int64_t)sn_explainer_left(e->inner), &e->known, &found, &hits));
         if (found.patterns.message[0]) sn_log(e->ctx->rt.sink, SN_LOG_INFO, "%s", found.patterns.message);
         e->n_patterns += found.patterns.n;
         in.patterns = &found.patterns;
@@ -200,12 +203,48 @@ done:
     return rc;
 }
 
+/* ---- earlier runs ---- */
+
+/* A task's files where this run has none: what it says is not of this run. A folder without run.tsv is not ours. */
+static void remove_task(const struct sn_explained *x, const char *folder) {
+    struct sn_str mark = {0};
+    bool ours = sn_str_printf(&mark, "%s/run.tsv", folder) == 0 && access(mark.s, F_OK) == 0;
+    for (int t = 0; t < x->n_tasks; t++) ours &= strcmp(x->tasks[t].folder, folder) != 0;
+    sn_str_free(&mark);
+    if (!ours) return;
+    sn_report_remove(folder);
+    sn_pictures_remove(folder);
+    sn_discovery_remove(folder);
+    sn_explained_remove(folder);
+    rmdir(folder); /* when it is empty */
+}
+
+/* One task has its files in the folder itself, of several each has a folder: those of the other layout go. */
+static int remove_earlier(const seqnet_explainer *e, const struct sn_explained *x, const char *folder) {
+    const struct sn_model *m = e->models[0];
+    struct sn_str path = {0};
+    int rc = 0;
+    remove_task(x, folder);
+    for (int t = 0; t < m->n_tasks; t++) {
+        path.n = 0;
+        SN_GO(sn_str_printf(&path, "%s/", folder));
+        SN_GO(sn_file_word(&path, m->tasks[t], SN_TASK_WORD));
+        remove_task(x, path.s);
+        SN_GO(sn_str_printf(&path, "_%d", t + 1)); /* where two tasks came to the same word */
+        remove_task(x, path.s);
+    }
+done:
+    sn_str_free(&path);
+    return rc;
+}
+
 int seqnet_explain_source(seqnet_explainer *e, seqnet_source *s, const char *folder) {
     struct sn_explained x = {0};
     struct sn_pictures p = {
         .e = e->inner, .d = s->d, .x = &x, .known = &e->known, .sink = e->ctx->rt.sink, .folder = folder, .n_logos = e->n_logos};
     e->n_patterns = 0;
     int rc = sn_explainer_folder(e->inner, s->d, folder, &x);
+    if (rc >= 0) rc = remove_earlier(e, &x, folder);
     if (rc >= 0) rc = sn_pictures_write(&p, &e->n_motifs);
     for (int t = 0; rc >= 0 && t < x.n_tasks; t++) rc = write_report(e, s->d, &x, t);
     sn_explained_free(&x);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/report_data.h"
 #include "core/error.h"
@@ -244,6 +245,15 @@ done:
     free(w.row);
     free(w.drawn);
     return rc;
+}
+
+void sn_pictures_remove(const char *folder) {
+    struct sn_str logos = {0};
+    if (sn_str_printf(&logos, "%s/logos", folder) == 0) {
+        sn_remove_files(logos.s, "sequence_", ".svg");
+        rmdir(logos.s); /* when it is empty */
+    }
+    sn_str_free(&logos);
 }
 
 int sn_pictures_write(const struct sn_pictures *p, int *motifs) {

@@ -18,4 +18,7 @@ struct sn_pictures {
  * each task's folder; *motifs gets the number of filters written. */
 int sn_pictures_write(const struct sn_pictures *p, int *motifs);
 
+/* Removes the pictures of a task's sequences. */
+void sn_pictures_remove(const char *folder);
+
 #endif

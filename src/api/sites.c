@@ -131,6 +131,21 @@ static void free_scan(struct scan *s) {
     free(s->codes);
 }
 
+/* A motif that found no room anywhere is not the same as one that found no site. */
+static void warn_of_wide(const struct scan *s, const struct sn_sink *sink) {
+    const struct sn_fimo_matrix *x = sn_fimo_matrices(s->fimo);
+    int n = 0, first = 0;
+    for (int i = s->m->set.n - 1; i >= 0; i--)
+        if (x[i].windows == 0) {
+            first = i;
+            n++;
+        }
+    if (n > 0)
+        sn_log(sink, SN_LOG_WARN,
+               "%d of %d motifs, the first of them %s of %d positions, are wider than every stretch of bases: not scanned", n, s->m->set.n,
+               s->m->set.m[first].id, x[first].width);
+}
+
 int seqnet_motifs_scan_write(seqnet_ctx *ctx, const seqnet_motifs *m, const char *fasta, const seqnet_sites_options *caller,
                              const char *path, seqnet_sites_result *out) {
     struct scan s = {.m = m};
@@ -153,6 +168,7 @@ int seqnet_motifs_scan_write(seqnet_ctx *ctx, const seqnet_motifs *m, const char
     SN_GO(sn_fimo_create(&m->set, &o, ctx->pool, &s.fimo));
     SN_GO(scan_file(&s, fasta, &ctx->sink));
     SN_GO(sn_fimo_end(s.fimo, &hits));
+    warn_of_wide(&s, &ctx->sink);
     SN_GO(put_sites(f, &s, hits, &r.sites));
     rc = sn_outfile_commit(f);
     f = NULL;

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SN_ALIGN 64 /* bytes: a cache line, one AVX-512 vector */
+#define SN_ALIGN 64                         /* bytes: a cache line, one AVX-512 vector */
+#define SN_PROGRAM_BYTES ((size_t)16 << 20) /* what the program and its libraries take, where all memory is counted */
 
 /* a*b and a+b into *out; false on overflow. */
 bool sn_mul_size(size_t a, size_t b, size_t *out);

@@ -29,7 +29,8 @@ struct sn_npy {
     int method;
     bool archive;
     uint32_t crc, want_crc;
-    size_t taken; /* unpacked bytes handed out */
+    size_t taken;   /* unpacked bytes handed out */
+    size_t dropped; /* bytes of the member whose pages were given back */
     z_stream z;
     bool inflating;
     /* the array */
@@ -153,6 +154,23 @@ static int choose_member(struct sn_npy *a) {
     return open_member(a, &chosen);
 }
 
+/* ---- pages: those that were read are given back, or reading a large file would count as memory in use ---- */
+
+#define DROP_STEP ((size_t)4 << 20)
+#define DROP_ALIGN ((size_t)64 << 10) /* the system maps pages about the one that is read, and no page is larger */
+
+void sn_npy_drop(const struct sn_npy *a, const uint8_t *from, size_t n) {
+    size_t at = (size_t)(from - a->file), begin = at / DROP_ALIGN * DROP_ALIGN, end = (at + n + DROP_ALIGN - 1) / DROP_ALIGN * DROP_ALIGN;
+    if (end > a->size) end = a->size;
+    if (begin < end) madvise((void *)(uintptr_t)(a->file + begin), end - begin, MADV_DONTNEED);
+}
+
+static void drop_read(struct sn_npy *a, size_t read) {
+    if (read < a->dropped + DROP_STEP) return;
+    sn_npy_drop(a, a->data + a->dropped, read - a->dropped);
+    a->dropped = read;
+}
+
 /* ---- unpacking ---- */
 
 static int inflate_some(struct sn_npy *a, uint8_t *out, size_t n) {
@@ -180,6 +198,7 @@ static int take(struct sn_npy *a, uint8_t *out, size_t n) {
         memcpy(out, a->data + a->taken, n);
     if (a->archive) a->crc = sn_crc32(a->crc, out, n);
     a->taken += n;
+    drop_read(a, a->method == DEFLATED ? (size_t)(a->z.next_in - a->data) : a->taken);
     return 0;
 }
 
@@ -382,9 +401,11 @@ int sn_npy_read(struct sn_npy *a, float *out, int64_t n) {
 }
 
 int sn_npy_finish(struct sn_npy *a) {
-    if (a->archive && a->method == STORED && a->taken < a->unpacked) {
-        a->crc = sn_crc32(a->crc, a->data + a->taken, a->unpacked - a->taken);
-        a->taken = a->unpacked;
+    while (a->archive && a->method == STORED && a->taken < a->unpacked) {
+        size_t left = a->unpacked - a->taken, n = left < DROP_STEP ? left : DROP_STEP;
+        a->crc = sn_crc32(a->crc, a->data + a->taken, n);
+        a->taken += n;
+        drop_read(a, a->taken);
     }
     if (a->archive && a->taken == a->unpacked && a->crc != a->want_crc) return broken(a, "damaged archive: the checksum differs");
     return 0;

@@ -25,5 +25,7 @@ int sn_npy_finish(struct sn_npy *a);
 /* The numbers in the file itself when they are 32-bit floats that lie there unpacked, else NULL; valid until closed. Not aligned: read them
  * with memcpy. */
 const uint8_t *sn_npy_mapped(const struct sn_npy *a);
+/* Says that n mapped bytes are not needed for now: their memory is given back, and filled from the file when they are read again. */
+void sn_npy_drop(const struct sn_npy *a, const uint8_t *from, size_t n);
 
 #endif

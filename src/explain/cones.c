@@ -287,7 +287,7 @@ done:
 
 /* A block's values stay in the second-level cache, unless weights do not: then they are the larger part, and read once for a block. */
 static int64_t block_bytes(const struct sn_explainer *e, const struct sn_cones *c) {
-    int64_t weights = 0, most = e->max_memory < MOST_BYTES ? (int64_t)e->max_memory : MOST_BYTES;
+    int64_t weights = 0, share = (int64_t)sn_explain_share(e), most = share < MOST_BYTES ? share : MOST_BYTES;
     for (int i = 1; i <= c->frontier; i++)
         if (c->v[i].used && (c->v[i].kind == SN_CONE_PRODUCT || c->v[i].kind == SN_CONE_FLAT))
             weights = largest(weights, sn_weight_count(&c->v[i].nd->weights[0]) * (int64_t)sizeof(sn_real));

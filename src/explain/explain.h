@@ -20,12 +20,16 @@ int sn_explainer_tasks(const struct sn_explainer *e); /* how many are explained 
 /* "TASK logit" or "TASK probability": what is explained. */
 int sn_explainer_target(const struct sn_explainer *e, int task, struct sn_str *out);
 
+/* Of the memory that is allowed, what a data set that was explained leaves for the rest; 0: any. */
+size_t sn_explainer_left(const struct sn_explainer *e);
+
 /* What a data set came to, for pictures; contributions are in the folder's arrays. */
 struct sn_explained_task {
     char *folder;             /* of the task's files */
     float *output, *expected; /* (n); expected is NaN where a method has no references */
     float *residual;          /* (n) likewise */
 };
+#define SN_TASK_WORD 60 /* most of a task's name in that of its folder */
 struct sn_explained {
     struct sn_explained_task *tasks;
     int n_tasks;
@@ -35,6 +39,8 @@ void sn_explained_free(struct sn_explained *x);
  * sequences.tsv, run.tsv, and contributions.bedgraph when there are coordinates; each complete or not at all. Of several tasks each has a
  * folder of its own within. Finished sequences are kept in explain.work while it runs; it stays when the run ends early. *out is to be
  * freed; it is empty when the run failed. */
+/* Removes a task's files of an earlier run from a folder. */
+void sn_explained_remove(const char *folder);
 int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, const char *folder, struct sn_explained *out);
 
 /* An array of such a folder, row by row; the file is mapped. */

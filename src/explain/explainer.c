@@ -8,8 +8,6 @@
 #include "explain/parts.h"
 #include "seqnet/version.h"
 
-#define DEFAULT_MEMORY ((size_t)256 << 20)
-
 const char *sn_explain_label(const struct sn_model *m) {
     return m->path ? m->path : m->arch->name;
 }
@@ -195,7 +193,7 @@ static int make_parts(struct sn_explainer *e, struct sn_model *const *models, co
     e->resume = o->resume != 0;
     e->first_steps = 64;
     e->most_steps = 1024;
-    e->max_memory = o->max_memory > 0 ? (size_t)o->max_memory : DEFAULT_MEMORY;
+    e->budget = o->max_memory > 0 ? (size_t)o->max_memory : 0;
     SN_TRY(copy_text(o->command, &e->command));
     SN_TRY(find_letters(e));
     SN_TRY(choose_method(e, o->method));

@@ -18,7 +18,6 @@
 #define BLOCK_BYTES ((int64_t)16 << 20) /* contributions computed before they are kept */
 #define MAX_BLOCK 1024
 #define BLOCK_SECONDS 1.0 /* about so long a block takes: what an interruption may cost */
-#define NAME_LENGTH 60    /* of a name in a file name */
 #define WORK "explain.work"
 #define TRACK "contributions.bedgraph"
 
@@ -64,7 +63,7 @@ static int name_folders(struct folder *f) {
         struct sn_str path = {0};
         int rc = sn_str_puts(&path, f->name);
         if (rc == 0 && x->n_tasks > 1) rc = sn_str_puts(&path, "/");
-        if (rc == 0 && x->n_tasks > 1) rc = sn_file_word(&path, f->e->tasks[t].name, NAME_LENGTH);
+        if (rc == 0 && x->n_tasks > 1) rc = sn_file_word(&path, f->e->tasks[t].name, SN_TASK_WORD);
         if (rc == 0 && x->n_tasks > 1 && taken(x, t, path.s, f->name)) rc = sn_str_printf(&path, "_%d", t + 1);
         x->tasks[t].folder = path.s;
         SN_TRY(rc);
@@ -85,6 +84,12 @@ void sn_explained_free(struct sn_explained *x) {
     }
     free(x->tasks);
     *x = (struct sn_explained){0};
+}
+
+void sn_explained_remove(const char *folder) {
+    static const char *const files[] = {
+        "one_hot.npz", "hypothetical.npz", "contributions.npz", "contributions.tsv", "sequences.tsv", TRACK, "run.tsv", NULL};
+    for (int i = 0; files[i]; i++) sn_remove_files(folder, files[i], files[i]);
 }
 
 /* ---- files ---- */
@@ -324,6 +329,13 @@ static int write_task(struct folder *f, int task) {
 
 /* ---- explaining, block by block ---- */
 
+#define BLOCK_SHARE 16 /* of the memory that is allowed a block takes so much at most */
+
+static int64_t block_bytes(const struct sn_explainer *e) {
+    int64_t most = e->budget ? (int64_t)(e->budget / BLOCK_SHARE) : BLOCK_BYTES;
+    return most < BLOCK_BYTES ? most : BLOCK_BYTES;
+}
+
 struct block {
     int n, cap;
     int64_t row; /* positions */
@@ -335,10 +347,11 @@ struct block {
 };
 
 static int make_block(const struct folder *f, struct block *b) {
-    int64_t tasks = f->e->n_tasks, row_bytes = tasks * f->longest * f->e->channels * (int64_t)sizeof(float), cap = BLOCK_BYTES / row_bytes;
+    int64_t tasks = f->e->n_tasks, row_bytes = tasks * f->longest * f->e->channels * (int64_t)sizeof(float),
+            cap = block_bytes(f->e) / (2 * row_bytes);
     if (cap > MAX_BLOCK) cap = MAX_BLOCK;
     if (cap > f->d->n) cap = f->d->n;
-    if (cap < f->e->n_workers) cap = f->e->n_workers;
+    if (cap < f->e->busy) cap = f->e->busy;
     b->cap = (int)cap;
     b->row = f->longest;
     size_t n = (size_t)cap, floats = (size_t)(tasks * f->longest * f->e->channels);
@@ -377,7 +390,7 @@ static int run_block(struct folder *f, struct block *b, int64_t first) {
 
 /* So many sequences next that they take about BLOCK_SECONDS; how they are grouped does not change a bit. */
 static int next_size(const struct folder *f, const struct block *b, double seconds) {
-    int least = f->e->n_workers * (f->e->max_x > 0 ? f->e->max_x : 1);
+    int least = f->e->busy * (f->e->max_x > 0 ? f->e->max_x : 1);
     double n = seconds > 0 ? b->n * BLOCK_SECONDS / seconds : b->cap;
     if (n > 4.0 * b->n) n = 4.0 * b->n;
     if (n < least) n = least;
@@ -422,6 +435,14 @@ static bool has_letter(const struct sn_explainer *e, const struct sn_dataset *d,
     return false;
 }
 
+/* Memory that workers cannot have: sequences, a block of contributions, a task's results. */
+static void hold(struct sn_explainer *e, const struct sn_dataset *d) {
+    size_t held = sn_dataset_bytes(d) + (size_t)d->n * (size_t)e->n_tasks * 3 * sizeof(float);
+    if (e->budget) held += (size_t)block_bytes(e);
+    if (held != e->held) sn_explain_unplan(e); /* it was made for another share */
+    e->held = held;
+}
+
 /* Sequences are checked before anything is computed. */
 static int check_sequences(struct folder *f) {
     const struct sn_dataset *d = f->d;
@@ -442,6 +463,7 @@ static int check_sequences(struct folder *f) {
             return sn_error(SEQNET_EDATA, "%s: %lld positions, the references in %s have %lld", d->names[i], (long long)len, e->references,
                             (long long)e->ref_len);
     }
+    hold(f->e, d);
     return sn_explain_plan(f->e, a->length > 0 ? a->length : f->longest);
 }
 
@@ -515,6 +537,7 @@ int sn_explainer_folder(struct sn_explainer *e, const struct sn_dataset *d, cons
     e->result = (seqnet_explain_result){.size = sizeof e->result};
     int rc = explain_folder(&f);
     end(&f, rc);
+    sn_explain_unplan(e); /* patterns may need the memory */
     if (rc == 0)
         warn(&f);
     else

@@ -37,8 +37,10 @@ static int block_rows(const struct sn_explainer *e) {
 
 /* ---- planning ---- */
 
-static size_t batch_bytes(const struct sn_explainer *e) {
-    return e->max_memory < BATCH_BYTES ? e->max_memory : BATCH_BYTES;
+/* Of a batch: more where more weights are to be read for it. */
+static size_t batch_bytes(const struct sn_explainer *e, size_t weights) {
+    size_t share = sn_explain_share(e), most = weights > BATCH_BYTES ? weights : BATCH_BYTES;
+    return share < most ? share : most;
 }
 
 static int first_batch(size_t weights) {
@@ -48,7 +50,8 @@ static int first_batch(size_t weights) {
 /* Whole mutants: as many as keep the activations small. */
 static int plan_full(struct sn_explainer *e, int model, int64_t max_len) {
     const struct sn_arch *a = e->models[model]->arch;
-    for (int batch = first_batch((size_t)a->graph->n_params * sizeof(sn_real));; batch /= 2) {
+    size_t weights = (size_t)a->graph->n_params * sizeof(sn_real);
+    for (int batch = first_batch(weights);; batch /= 2) {
         struct sn_plan_options o;
         struct sn_plan_memory memory;
         sn_plan_free(e->plans[model]);
@@ -58,7 +61,7 @@ static int plan_full(struct sn_explainer *e, int model, int64_t max_len) {
         sn_plan_memory(e->plans[model], &memory);
         e->cones[model]->batch = batch;
         e->cones[model]->g = sn_plan_graph(e->plans[model]);
-        if (memory.activations <= batch_bytes(e) || batch == 1) return 0;
+        if (memory.activations <= batch_bytes(e, weights) || batch == 1) return 0;
     }
 }
 
@@ -70,7 +73,7 @@ static int plan_rest(const struct sn_explainer *e, struct sn_cones *c) {
         struct sn_plan_memory memory;
         SN_TRY(sn_cones_plan(e, c, batch));
         sn_plan_memory(c->rest, &memory);
-        if (memory.activations <= batch_bytes(e) || batch == 1) return 0;
+        if (memory.activations <= batch_bytes(e, weights) || batch == 1) return 0;
     }
 }
 
@@ -119,6 +122,26 @@ static int64_t larger(int64_t a, int64_t b) {
 static int64_t frontier_floats(const struct sn_cones *c) {
     const struct sn_cone *f = &c->v[c->frontier];
     return f->vector ? f->ch : f->len * f->ch;
+}
+
+static size_t session_bytes(const struct sn_plan *p) {
+    struct sn_plan_memory m;
+    sn_plan_memory(p, &m);
+    return m.activations + m.workspace_per_worker + m.batch_io;
+}
+
+size_t sn_mutants_bytes(const struct sn_explainer *e, int64_t max_len) {
+    size_t bytes = (size_t)(e->n_tasks * max_len * (e->channels + 1)) * sizeof(double);
+    int64_t block = 0, frontier = 0;
+    for (int m = 0; m < e->n_models; m++) {
+        const struct sn_cones *c = e->cones[m];
+        bytes += session_bytes(e->plans[m]);
+        if (c->frontier == 0) continue;
+        bytes += session_bytes(c->rest) + 2 * (size_t)c->strand_floats * sizeof(sn_real);
+        block = larger(block, (c->mutant_floats + c->product_in + c->product_out) * c->rows);
+        frontier = larger(frontier, frontier_floats(c) * c->batch);
+    }
+    return bytes + (size_t)(block + frontier) * sizeof(sn_real) + (size_t)(block_rows(e) + 2) * (size_t)max_len;
 }
 
 static int make_model(const struct sn_explainer *e, struct sn_mutants *w, int m) {

@@ -64,7 +64,7 @@ struct sn_explainer {
     bool resume;
     int first_steps, most_steps; /* of a path: 64 and 1024 */
     enum sn_rule rule;
-    size_t max_memory;
+    size_t budget, held; /* bytes: of all, 0 = any; of what does not belong to the workers */
     /* the plans, made for a longest sequence */
     int64_t max_len;     /* 0 = none yet */
     int max_x, max_refs; /* sequences and references (path: points) of a chunk */
@@ -72,7 +72,7 @@ struct sn_explainer {
     int kept_models;         /* models whose multipliers are held at a time */
     struct sn_plan **plans;  /* (n_models); ism: those that keep all activations */
     struct sn_cones **cones; /* ism: (n_models) */
-    int n_workers;
+    int n_workers, busy;     /* as many as have memory */
     struct sn_explain_worker *workers;
     seqnet_explain_result result;
 };
@@ -100,6 +100,8 @@ const char *sn_explain_method(const struct sn_explainer *e); /* the option's wor
 /* ---- planning: plans and workers for sequences of up to max_len; keeps what is there when it is long enough ---- */
 int sn_explain_plan(struct sn_explainer *e, int64_t max_len);
 void sn_explain_unplan(struct sn_explainer *e);
+/* Bytes that a worker may take. */
+size_t sn_explain_share(const struct sn_explainer *e);
 /* The worker's session of a model, made now if need be. */
 int sn_explain_session(struct sn_explainer *e, int worker, int model, struct sn_session **out);
 /* The worker's scratch memory, made now if need be. */
@@ -137,6 +139,7 @@ int sn_path_run(const struct sn_explain_run *run, int x, int worker);
 
 /* ---- in-silico mutagenesis ---- */
 int sn_mutants_plan(struct sn_explainer *e, int64_t max_len);
+size_t sn_mutants_bytes(const struct sn_explainer *e, int64_t max_len); /* of a worker, sessions included */
 void sn_mutants_unplan(struct sn_explainer *e);
 int sn_mutants_run(const struct sn_explain_run *run, int x, int worker);
 void sn_mutants_free(struct sn_explainer *e, struct sn_mutants *m);

@@ -7,7 +7,8 @@
 #include "core/mem.h"
 #include "explain/parts.h"
 
-#define CHUNK_PAIRS 32 /* pairs of a chunk, memory permitting: enough to fill the kernels' tiles */
+#define CHUNK_PAIRS 32                   /* pairs of a chunk, memory permitting: enough to fill the kernels' tiles */
+#define WORKER_BYTES ((size_t)256 << 20) /* most of a worker */
 
 static void free_worker(struct sn_explainer *e, struct sn_explain_worker *w) {
     int n_models = e->n_models;
@@ -73,16 +74,52 @@ static int make_plan(struct sn_explainer *e, int model, int64_t max_len) {
     return rc < 0 ? sn_error_prefix(rc, "%s", sn_explain_label(e->models[model])) : 0;
 }
 
+/* What all workers share: the program, sequences and their like, weights as they are and as kernels take them. */
+static size_t shared_bytes(const struct sn_explainer *e) {
+    size_t bytes = SN_PROGRAM_BYTES + e->held;
+    for (int i = 0; i < e->n_models; i++) {
+        struct sn_plan_memory m = {0};
+        if (e->plans[i]) sn_plan_memory(e->plans[i], &m);
+        bytes += (size_t)e->models[i]->arch->graph->n_params * sizeof(sn_real) + m.prepared;
+    }
+    return bytes;
+}
+
+size_t sn_explainer_left(const struct sn_explainer *e) {
+    size_t taken = SN_PROGRAM_BYTES + e->held;
+    return e->budget == 0 ? 0 : e->budget > taken ? e->budget - taken : 1;
+}
+
+size_t sn_explain_share(const struct sn_explainer *e) {
+    size_t shared = shared_bytes(e), left = e->budget > shared ? e->budget - shared : 0, share = left / (size_t)e->n_workers;
+    return e->budget == 0 || share > WORKER_BYTES ? WORKER_BYTES : share;
+}
+
 /* Bytes of a worker: its sessions and its multipliers and sums. */
 static size_t worker_bytes(const struct sn_explainer *e, int64_t max_len) {
     size_t bytes = 0, row = (size_t)max_len * (size_t)e->channels;
+    if (e->method == SN_METHOD_ISM) return sn_mutants_bytes(e, max_len);
     for (int i = 0; i < e->n_models; i++) {
         struct sn_plan_memory m;
         sn_plan_memory(e->plans[i], &m);
         bytes += m.activations + m.workspace_per_worker + m.batch_io;
     }
+    if (e->method == SN_METHOD_PATH) bytes += (size_t)e->max_rows * row * sizeof(sn_real) + (size_t)e->n_tasks * row * sizeof(double);
     return bytes + (size_t)(e->kept_models * e->max_pairs) * row * sizeof(sn_real) +
-           (size_t)e->n_tasks * (size_t)e->max_x * row * sizeof(double);
+           (size_t)e->n_tasks * (size_t)e->max_x * (row + (size_t)max_len) * sizeof(double);
+}
+
+/* As many workers as the memory is enough for. */
+static int choose_workers(struct sn_explainer *e, int64_t max_len) {
+    size_t shared = shared_bytes(e), each = worker_bytes(e, max_len), left = e->budget > shared ? e->budget - shared : 0;
+    e->busy = e->n_workers;
+    if (e->budget == 0 || left / each >= (size_t)e->n_workers) return 0;
+    e->busy = (int)(left / each);
+    if (e->busy > 0) return 0;
+    return sn_error(SEQNET_ENOMEM,
+                    "explain: %s of a sequence of %lld positions takes about %zu MB, program and sequences %zu MB: together more than "
+                    "the %zu MB allowed",
+                    sn_explain_method(e), (long long)max_len, (each >> 20) + 1, (shared >> 20) + 1, e->budget >> 20);
 }
 
 /* Halves the chunk until it fits. One pair at a time is always allowed. */
@@ -93,7 +130,7 @@ static int make_plans(struct sn_explainer *e, int64_t max_len) {
     for (;;) {
         set_chunk(e, x, refs);
         for (int i = 0; i < e->n_models; i++) SN_TRY(make_plan(e, i, max_len));
-        if (worker_bytes(e, max_len) <= e->max_memory || (x == 1 && refs == 1)) return 0;
+        if (worker_bytes(e, max_len) <= sn_explain_share(e) || (x == 1 && refs == 1)) return 0;
         for (int i = 0; i < e->n_models; i++) {
             sn_plan_free(e->plans[i]);
             e->plans[i] = NULL;
@@ -166,6 +203,7 @@ int sn_explain_plan(struct sn_explainer *e, int64_t max_len) {
     if (max_len <= e->max_len) return 0;
     sn_explain_unplan(e);
     int rc = e->method == SN_METHOD_ISM ? sn_mutants_plan(e, max_len) : make_plans(e, max_len);
+    if (rc == 0) rc = choose_workers(e, max_len);
     for (int i = 0; rc == 0 && i < e->n_models; i++) rc = sn_plan_set_params(e->plans[i], e->models[i]->params);
     if (rc < 0) {
         sn_explain_unplan(e);

@@ -102,7 +102,7 @@ static int make_jobs(struct sn_explain_run *run, int n) {
     struct sn_explainer *e = run->e;
     run->first = sn_calloc((size_t)n + 1, sizeof *run->first);
     if (!run->first) return SEQNET_ENOMEM;
-    int fair = (n + e->n_workers - 1) / e->n_workers, most = fair < e->max_x ? fair : e->max_x;
+    int fair = (n + e->busy - 1) / e->busy, most = fair < e->max_x ? fair : e->max_x;
     bool alone = false;
     for (int i = 0; i < n; i++) {
         int begin = run->n_jobs ? run->first[run->n_jobs - 1] : 0;
@@ -151,7 +151,7 @@ int sn_explainer_run(struct sn_explainer *e, int n, const uint8_t *codes, int64_
     }
     SN_TRY(sn_explain_plan(e, fixed > 0 ? fixed : longest));
     int rc = make_jobs(&run, n);
-    if (rc == 0) rc = sn_pool_run(e->rt.pool, run.n_jobs, e->n_workers, run_job, &run);
+    if (rc == 0) rc = sn_pool_run(e->rt.pool, run.n_jobs, e->busy, run_job, &run);
     free(run.first);
     if (rc == 0) sn_explain_count(e, out, n * e->n_tasks);
     e->result.seconds += sn_time_wall() - begin;

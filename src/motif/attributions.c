@@ -70,7 +70,7 @@ static int read_hypothetical(struct sn_npy **f, const struct shape *s, struct sn
     if (mapped) {
         SN_TRY(sn_npy_finish(*f));
         out->a.hypothetical = mapped;
-        out->file = *f;
+        out->a.file = out->file = *f;
         *f = NULL;
     } else {
         int64_t row = 4 * s->length;
@@ -90,8 +90,8 @@ static int check_memory(const char *path, const struct shape *s, bool mapped, in
     int64_t letters = s->n * s->length, need = letters + (mapped ? 0 : 16 * letters);
     if (max_memory <= 0 || need <= max_memory) return 0;
     return sn_error(SEQNET_ENOMEM,
-                    "%s: %" PRId64 " sequences of %" PRId64 " letters take %" PRId64 " MB, more than the %" PRId64 " MB allowed%s", path,
-                    s->n, s->length, need >> 20, max_memory >> 20,
+                    "%s: %" PRId64 " sequences of %" PRId64 " letters take %" PRId64 " MB, of the memory allowed %" PRId64 " MB are left%s",
+                    path, s->n, s->length, (need >> 20) + 1, max_memory >> 20,
                     mapped ? "" : "; 32-bit floats that are not compressed (numpy.savez) are read in place");
 }
 
@@ -121,6 +121,10 @@ done:
     sn_npy_close(h);
     if (rc < 0) sn_attributions_free(out);
     return rc;
+}
+
+void sn_attributions_drop(const struct sn_attributions *a, int64_t first, int64_t end) {
+    if (a->file && first < end) sn_npy_drop(a->file, a->hypothetical + first * a->row_step, (size_t)((end - first) * a->row_step));
 }
 
 void sn_attributions_free(struct sn_loaded *l) {

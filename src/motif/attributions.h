@@ -14,13 +14,22 @@ struct sn_loaded {
     char *path; /* of the hypothetical contributions */
     uint8_t *bases;
     float *hypothetical;
-    struct sn_npy *file; /* numbers that are read where they lie */
+    struct sn_npy *file; /* of numbers that are read where they lie */
 };
 
 /* (n,length,4) is taken too where the axes cannot be mixed up. Arrays that do not fit in max_memory bytes: SEQNET_ENOMEM before any is
  * read. SEQNET_EFORMAT, SEQNET_ESHAPE, SEQNET_EDATA (not one-hot). */
 int sn_attributions_load(const char *one_hot, const char *hypothetical, int64_t max_memory, struct sn_loaded *out);
 void sn_attributions_free(struct sn_loaded *l);
+/* Rows [first, end) were read and are not needed for now: what was mapped of them does not stay in memory. */
+void sn_attributions_drop(const struct sn_attributions *a, int64_t first, int64_t end);
+
+#define SN_DROP_BYTES ((int64_t)64 << 20)
+
+/* The same after a look at one seqlet: of a large array, whose pages the system maps many at a time. */
+static inline void sn_seqlet_drop(const struct sn_attributions *a, const struct sn_seqlet *s) {
+    if (a->file && a->n * a->row_step > SN_DROP_BYTES) sn_attributions_drop(a, s->sequence, s->sequence + 1);
+}
 
 /* One number; the array need not be aligned. */
 static inline float sn_hypothetical(const struct sn_attributions *a, int64_t row, int64_t position, int base) {

@@ -67,20 +67,19 @@ static int sample(const struct sn_pile *p, int most, struct sn_seqlet *out) {
 }
 
 static int count_scores(const struct sn_tracks *x, const struct sn_tracks *y, uint32_t *histogram) {
-    const struct sn_sum_loops *loops = sn_sum_loops();
-    uint8_t *minus = sn_calloc((size_t)x->stride, 1);
-    if (!minus) return SEQNET_ENOMEM;
+    sn_byte_sums_fn sums = sn_byte_sums();
+    const struct sn_byte_rows rows = {y->byte, (size_t)y->stride, SN_SUM_GROUP * (size_t)y->stride, y->n};
+    uint32_t *plus = sn_calloc((size_t)y->n, 2 * sizeof *plus), *minus = plus + y->n;
+    if (!plus) return SEQNET_ENOMEM;
     for (int i = 0; i < x->n; i++) {
-        const uint8_t *v = x->byte + (int64_t)i * x->stride;
-        for (int k = 0; k < x->stride; k++) minus[k] = (uint8_t)(256 - v[k]);
+        sums(x->byte + (int64_t)i * x->stride, x->stride, &rows, plus, minus);
         for (int j = 0; j < y->n; j++) {
-            uint32_t a, b;
-            loops->shifts(v, minus, y->byte + (int64_t)j * y->stride, x->stride, 1, &a, &b);
+            uint32_t a = plus[j], b = minus[j];
             double score = a + b > 0 ? ((double)a - b) / ((double)a + b) : 0;
             histogram[(int)((score + 1) * 0.5 * (BINS - 1))]++;
         }
     }
-    free(minus);
+    free(plus);
     return 0;
 }
 

@@ -11,7 +11,6 @@
 struct finder {
     int32_t *slot;
     size_t n_slots;
-    double *key; /* (n, letters) columns as they came */
 };
 
 static uint64_t hash(const double *v, int letters) {
@@ -29,11 +28,11 @@ static int32_t number_of(struct sn_columns *c, struct finder *f, const double *v
     size_t size = (size_t)c->letters * sizeof *v;
     for (size_t at = hash(v, c->letters) % f->n_slots;; at = (at + 1) % f->n_slots) {
         if (f->slot[at] == 0) {
-            memcpy(f->key + (size_t)c->n * (size_t)c->letters, v, size);
+            memcpy(c->value + (size_t)c->n * (size_t)c->letters, v, size);
             f->slot[at] = ++c->n;
         }
         int32_t u = f->slot[at] - 1;
-        if (memcmp(f->key + (size_t)u * (size_t)c->letters, v, size) != 0) continue;
+        if (memcmp(c->value + (size_t)u * (size_t)c->letters, v, size) != 0) continue;
         c->count[u]++;
         return u;
     }
@@ -54,14 +53,13 @@ static int allocate(struct sn_columns *c, int64_t rows, struct finder *f) {
     size_t most = (size_t)rows * (size_t)c->strands;
     f->n_slots = 2 * most + 1;
     f->slot = sn_calloc(f->n_slots, sizeof *f->slot);
-    f->key = sn_calloc(most, (size_t)c->letters * sizeof *f->key);
     c->count = sn_calloc(most, sizeof *c->count);
     c->width = sn_calloc((size_t)c->n_motifs, sizeof *c->width);
     c->first = sn_calloc((size_t)c->n_motifs, sizeof *c->first);
     c->column[0] = sn_calloc((size_t)rows, sizeof **c->column);
     c->column[1] = sn_calloc((size_t)rows, sizeof **c->column);
-    c->value[0] = sn_calloc(most, (size_t)c->letters * sizeof **c->value);
-    return f->slot && f->key && c->count && c->width && c->first && c->column[0] && c->column[1] && c->value[0] ? 0 : SEQNET_ENOMEM;
+    c->value = sn_calloc(most, (size_t)c->letters * sizeof *c->value);
+    return f->slot && c->count && c->width && c->first && c->column[0] && c->column[1] && c->value ? 0 : SEQNET_ENOMEM;
 }
 
 int sn_columns_make(const struct sn_motif_set *s, bool both_strands, struct sn_columns *c) {
@@ -83,17 +81,12 @@ int sn_columns_make(const struct sn_motif_set *s, bool both_strands, struct sn_c
         add_motif(c, &f, &s->m[i], rows);
         rows += c->width[i];
     }
-    for (int k = 0; k < c->letters && rc == 0; k++) {
-        c->value[k] = c->value[0] + (size_t)k * (size_t)c->n;
-        for (int u = 0; u < c->n; u++) c->value[k][u] = f.key[(size_t)u * (size_t)c->letters + (size_t)k];
-    }
     free(f.slot);
-    free(f.key);
     return rc;
 }
 
 void sn_columns_free(struct sn_columns *c) {
-    free(c->value[0]);
+    free(c->value);
     free(c->count);
     free(c->width);
     free(c->first);

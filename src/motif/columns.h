@@ -5,11 +5,11 @@
 #include "motif/motif.h"
 
 struct sn_columns {
-    int letters, strands;            /* strands: 2 with the reverse complements */
-    int n;                           /* distinct columns */
-    int64_t total;                   /* columns in all, of all strands */
-    double *value[SN_MOTIF_LETTERS]; /* (n) each, in one block */
-    int32_t *count;                  /* (n) how often each occurs */
+    int letters, strands; /* strands: 2 with the reverse complements */
+    int n;                /* distinct columns */
+    int64_t total;        /* columns in all, of all strands */
+    double *value;        /* (n, letters) */
+    int32_t *count;       /* (n) how often each occurs */
     int n_motifs, widest;
     int *width;         /* (n_motifs) */
     int64_t *first;     /* (n_motifs) of the motif's columns below */

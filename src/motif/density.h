@@ -24,11 +24,7 @@ int sn_neighbours_filter(struct sn_neighbours *nb, const bool *keep);
 
 /* Every pair that one of the two lists, in both rows; where both list it, mutual_share times the sum of their scores. No diagonal. nb keeps
  * its counts only. */
-int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_pool *pool, struct sn_link_graph *out);
-
-/* beta of a row of n distances: the entropy of exp(-beta d), with `mass` (1 or 0) more for the row itself, is ln perplexity, to 1e-5; by
- * bisection from 1. work: n + 3. */
-double sn_perplexity_beta(const float *d, int n, double mass, double perplexity, float *work);
+int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_link_graph *out);
 
 /* Distances d = max(0, ln(2/s - 1)), zeros dropped, made symmetric; links A_ij = sqrt(k_i(d)/Z_i k_j(d)/Z_j), A_ii = 1/Z_i with
  * Z_i = 1 + sum_j k_i(d_ij) and k_i(d) = exp(-d / beta_i) (compat) or exp(-d beta_i) (consistent). nb is used up. beta (n): out, may be

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/sort.h"
 
 #define MAX_ITEMS 64
 #define MAX_LENGTH 512
@@ -351,32 +352,6 @@ static bool seek_all(struct sn_gapped_work *w, float least, float most_negative,
     return seek(w, &w->side[1], 0, 0, all, none);
 }
 
-/* Moves the `keep` largest numbers of v (n) to its front. */
-static void select_largest(uint64_t *v, int64_t n, int64_t keep) {
-    int64_t low = 0, high = n - 1;
-    while (low < high) {
-        uint64_t a = v[low], b = v[low + (high - low) / 2], c = v[high];
-        uint64_t pivot = a > b ? (b > c ? b : a > c ? c : a) : (a > c ? a : b > c ? c : b);
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (v[i] > pivot) i++;
-            while (v[j] < pivot) j--;
-            if (i <= j) {
-                uint64_t t = v[i];
-                v[i++] = v[j];
-                v[j--] = t;
-            }
-        }
-        if (keep - 1 <= j) {
-            high = j;
-        } else if (keep - 1 >= i) {
-            low = i;
-        } else {
-            return;
-        }
-    }
-}
-
 /* ---- the threshold ---- */
 
 static float mean_of_first(const struct sn_gapped_work *w, bool negative) {
@@ -430,9 +405,9 @@ static float seek_enough(struct sn_gapped_work *w) {
 static int collect(struct sn_gapped_work *w) {
     for (size_t i = 0; i < w->n_found; i++) w->found[i] = word_of(key_of(w, w->found[i]), value_of(w, w->found[i]));
     memcpy(w->found + w->n_found, w->repeat, w->n_repeat * sizeof *w->repeat);
-    int64_t n = (int64_t)(w->n_found + w->n_repeat);
-    if (n <= w->entries) return (int)n;
-    select_largest(w->found, n, w->entries);
+    size_t n = w->n_found + w->n_repeat;
+    if (n <= (size_t)w->entries) return (int)n;
+    sn_select_largest_u64(w->found, n, (size_t)w->entries);
     return w->entries;
 }
 
@@ -451,7 +426,7 @@ int sn_gapped_extract(const struct sn_gapped_table *t, struct sn_gapped_work *w,
     for (int i = 0; i < w->n_items; i++)
         find_repeats(w, w->position[i], i, 1, (struct tuple){UINT64_C(1) << i, w->later[i], w->earlier[i]});
     if (w->n_repeat > (size_t)w->entries) {
-        select_largest(w->repeat, (int64_t)w->n_repeat, w->entries);
+        sn_select_largest_u64(w->repeat, w->n_repeat, (size_t)w->entries);
         w->n_repeat = (size_t)w->entries;
     }
     float least = seek_enough(w);
@@ -460,6 +435,7 @@ int sn_gapped_extract(const struct sn_gapped_table *t, struct sn_gapped_work *w,
         seek_all(w, -INFINITY, 0, w->capacity);
         n = collect(w);
     }
+    sn_sort_u64(w->found, (size_t)n, w->repeat); /* what was found first depends on the seqlets before */
     for (int i = 0; i < n; i++) out[i] = kmer_of(w->found[i]);
     return n;
 }

@@ -1,21 +1,10 @@
 /* Neighbour lists made symmetric: a graph in compressed rows. */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
 #include "core/mem.h"
 #include "motif/density.h"
-
-#define PER_TILE 64    /* rows */
-#define BOTH INT32_MIN /* bit of an id: the neighbour lists this row too */
-
-struct job {
-    const struct sn_neighbours *nb;
-    struct sn_link_graph *g;
-    float mutual_share;
-    _Atomic int32_t *others; /* (n) how many rows list a row without being listed by it */
-};
 
 void sn_link_graph_free(struct sn_link_graph *g) {
     free(g->first);
@@ -25,100 +14,76 @@ void sn_link_graph_free(struct sn_link_graph *g) {
     memset(g, 0, sizeof *g);
 }
 
-/* Place of `want` in row's ascending neighbours, or -1. */
-static int find(const struct sn_neighbours *nb, int row, int32_t want) {
-    const int32_t *id = nb->id + (int64_t)row * nb->k;
-    int low = 0, high = nb->count[row] - 1;
-    while (low <= high) {
-        int mid = (low + high) / 2;
-        int32_t v = id[mid];
-        if (v == want) return mid;
-        if (v < want)
-            low = mid + 1;
-        else
-            high = mid - 1;
-    }
-    return -1;
+#define AHEAD 12 /* neighbours: their cursors are far apart in memory */
+
+/* Where `row` stands in the list of its m-th neighbour, or -1. Rows are asked for in ascending order, and so are they in each list: a
+ * cursor a list, 0 at first, finds them all. */
+static int mate_of(const struct sn_neighbours *nb, int32_t *cursor, int row, int m) {
+    const int32_t *own = nb->id + (int64_t)row * nb->k;
+    int other = own[m], c = cursor[other], n = nb->count[other];
+    const int32_t *id = nb->id + (int64_t)other * nb->k;
+    if (m + AHEAD < nb->count[row]) __builtin_prefetch(nb->id + (int64_t)own[m + AHEAD] * nb->k + cursor[own[m + AHEAD]]);
+    while (c < n && id[c] < row) c++;
+    cursor[other] = c;
+    return c < n && id[c] == row ? c : -1;
 }
 
-/* Rows of the graph: first what the row lists (a mutual distance is the mean of both), then who else lists it. */
-static int fill_own_tile(void *arg, int tile, int worker) {
-    (void)worker;
-    struct job *j = arg;
-    const struct sn_neighbours *nb = j->nb;
-    int end = (tile + 1) * PER_TILE < nb->n ? (tile + 1) * PER_TILE : nb->n;
-    for (int row = tile * PER_TILE; row < end; row++) {
-        int64_t at = j->g->first[row], from = (int64_t)row * nb->k;
-        for (int m = 0; m < nb->count[row]; m++, at++) {
-            int32_t other = nb->id[from + m];
-            int back = find(nb, other, row);
-            float d = nb->score[from + m];
-            j->g->to[at] = back >= 0 ? other | BOTH : other;
-            j->g->weight[at] = back >= 0 ? j->mutual_share * (d + nb->score[(int64_t)other * nb->k + back]) : d;
-        }
-    }
-    return 0;
+int sn_neighbour_mates(const struct sn_neighbours *nb, int32_t **out) {
+    int32_t *mate = *out = sn_aligned_alloc((size_t)nb->n * (size_t)nb->k * sizeof *mate);
+    int32_t *cursor = sn_calloc((size_t)nb->n, sizeof *cursor);
+    int rc = mate && cursor ? 0 : SEQNET_ENOMEM;
+    for (int row = 0; row < nb->n && rc == 0; row++)
+        for (int m = 0; m < nb->count[row]; m++) mate[(int64_t)row * nb->k + m] = mate_of(nb, cursor, row, m);
+    free(cursor);
+    return rc;
 }
 
-static int count_tile(void *arg, int tile, int worker) {
-    (void)worker;
-    struct job *j = arg;
-    const struct sn_neighbours *nb = j->nb;
-    int end = (tile + 1) * PER_TILE < nb->n ? (tile + 1) * PER_TILE : nb->n;
-    for (int row = tile * PER_TILE; row < end; row++)
-        for (int m = 0; m < nb->count[row]; m++) {
-            int32_t other = nb->id[(int64_t)row * nb->k + m];
-            if (find(nb, other, row) < 0) atomic_fetch_add_explicit(&j->others[other], 1, memory_order_relaxed);
-        }
-    return 0;
-}
-
-/* Where each row begins, into first[row]. */
-static int lay_out(struct job *j) {
-    struct sn_link_graph *g = j->g;
-    int n = j->nb->n;
-    for (int row = 0; row < n; row++) g->first[row + 1] = g->first[row] + j->nb->count[row] + j->others[row];
-    g->to = sn_calloc((size_t)g->first[n], sizeof *g->to);
-    g->weight = sn_calloc((size_t)g->first[n], sizeof *g->weight);
+/* Where each row begins, into first. others: (n) 0; how many list a row without being listed by it. */
+static int lay_out(const struct sn_neighbours *nb, int32_t *cursor, int32_t *others, struct sn_link_graph *g) {
+    for (int row = 0; row < nb->n; row++)
+        for (int m = 0; m < nb->count[row]; m++)
+            if (mate_of(nb, cursor, row, m) < 0) others[nb->id[(int64_t)row * nb->k + m]]++;
+    for (int row = 0; row < nb->n; row++) g->first[row + 1] = g->first[row] + nb->count[row] + others[row];
+    g->to = sn_calloc((size_t)g->first[nb->n], sizeof *g->to);
+    g->weight = sn_calloc((size_t)g->first[nb->n], sizeof *g->weight);
     return g->to && g->weight ? 0 : SEQNET_ENOMEM;
 }
 
-/* Own entries that are not mutual go to the other row as well, behind that row's own ones. */
-static void fill_others(struct job *j) {
-    struct sn_link_graph *g = j->g;
-    for (int row = 0; row < j->nb->n; row++) j->others[row] = j->nb->count[row];
-    for (int row = 0; row < j->nb->n; row++) {
-        for (int64_t e = g->first[row]; e < g->first[row] + j->nb->count[row]; e++) {
-            int32_t other = g->to[e];
-            if (other & BOTH) {
-                g->to[e] = other & ~BOTH;
-                continue;
-            }
-            int64_t at = g->first[other] + j->others[other]++;
+/* Rows of the graph: first what the row lists (a mutual distance is the mean of both), then who else lists it. */
+static void fill(const struct sn_neighbours *nb, float mutual_share, int32_t *cursor, int32_t *others, struct sn_link_graph *g) {
+    for (int row = 0; row < nb->n; row++) {
+        for (int m = 0; m < nb->count[row]; m++) {
+            int64_t from = (int64_t)row * nb->k + m, at = g->first[row] + m;
+            int other = nb->id[from], back = mate_of(nb, cursor, row, m);
+            float d = nb->score[from];
+            if (back >= 0) d = mutual_share * (d + nb->score[(int64_t)other * nb->k + back]);
+            g->to[at] = other;
+            g->weight[at] = d;
+            if (back >= 0) continue;
+            at = g->first[other] + nb->count[other] + others[other]++;
             g->to[at] = row;
-            g->weight[at] = g->weight[e];
+            g->weight[at] = d;
         }
     }
 }
 
-int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_pool *pool, struct sn_link_graph *out) {
-    struct job j = {.nb = nb, .g = out, .mutual_share = mutual_share};
-    int tiles = (nb->n + PER_TILE - 1) / PER_TILE, workers = sn_pool_size(pool), rc = 0;
+int sn_link_graph_make(struct sn_neighbours *nb, float mutual_share, struct sn_link_graph *out) {
+    size_t n = (size_t)nb->n;
+    int rc = 0;
     memset(out, 0, sizeof *out);
-    out->first = sn_calloc((size_t)nb->n + 1, sizeof *out->first);
-    j.others = sn_calloc((size_t)nb->n, sizeof *j.others);
-    if (!out->first || !j.others) SN_GO(SEQNET_ENOMEM);
-    SN_GO(sn_pool_run(pool, tiles, workers, count_tile, &j));
-    SN_GO(lay_out(&j));
-    SN_GO(sn_pool_run(pool, tiles, workers, fill_own_tile, &j));
-    fill_others(&j);
+    int32_t *others = sn_calloc(n, 2 * sizeof *others), *cursor = others + n;
+    out->first = sn_calloc(n + 1, sizeof *out->first);
+    if (!out->first || !others) SN_GO(SEQNET_ENOMEM);
+    SN_GO(lay_out(nb, cursor, others, out));
+    memset(others, 0, 2 * n * sizeof *others);
+    fill(nb, mutual_share, cursor, others, out);
     sn_aligned_free(nb->id);
     sn_aligned_free(nb->score);
     nb->id = NULL;
     nb->score = NULL;
     out->links = (struct sn_links){.n = nb->n, .first = out->first, .to = out->to, .weight = out->weight};
 done:
-    free((void *)j.others);
+    free(others);
     if (rc < 0) sn_link_graph_free(out);
     return rc;
 }

@@ -31,7 +31,7 @@ void sn_discover_defaults(struct sn_discover_options *o) {
         .min_correlation = 0.15,
         .perplexity = 10,
         .density = SN_DENSITY_COMPAT,
-        .leiden_seeds = 4,
+        .leiden_seeds = 2,
         .split_min = 50,
         .split_perplexity = 50,
         .merge_sample = 300,
@@ -104,6 +104,7 @@ static int fill_pattern(const struct sn_pile *pile, const char *name, struct sn_
         double sum = 0;
         for (int q = s.start; q < s.end; q++) sum += sn_contribution(pile->a, s.sequence, q);
         s.contribution = (float)sum;
+        sn_seqlet_drop(pile->a, &s);
         p->seqlets[i] = s;
     }
     trim(p);
@@ -217,6 +218,31 @@ static int draw_seqlets(const struct sn_discovery *d, struct sn_seqlet *s, int64
     return 0;
 }
 
+/* ---- memory ---- */
+
+#define MOST_SUMS 1000000  /* window sums that thresholds are fitted to, */
+#define SUM_BYTES 48       /* sorted, as distances and with their fit */
+#define TABLE_BYTES 80e6   /* where the list of each gapped k-mer begins, and what workers need */
+#define SEQLET_BYTES 11500 /* its gapped k-mers and its track */
+#define LINK_BYTES 8       /* of a neighbour */
+
+static int check_memory(const struct sn_discover_options *o, double need, const char *what, int64_t n, const char *remedy) {
+    if (o->max_memory <= 0 || need <= (double)o->max_memory) return 0;
+    return sn_error(SEQNET_ENOMEM, "%s %" PRId64 " %s takes about %.0f MB, of the memory allowed %.0f MB are left: allow more%s", what, n,
+                    remedy[0] ? "seqlets" : "sequences", need / 0x1p20, (double)o->max_memory / 0x1p20, remedy);
+}
+
+static int check_sums(const struct sn_attributions *a, const struct sn_discover_options *o) {
+    double sums = (double)a->n * a->length;
+    return check_memory(o, SUM_BYTES * (sums < MOST_SUMS ? sums : MOST_SUMS), "finding seqlets in", a->n, "");
+}
+
+static int check_seqlets(const struct sn_discover_options *o, int64_t n) {
+    double k = n < o->neighbours ? (double)n : o->neighbours;
+    return check_memory(o, TABLE_BYTES + (double)n * (SEQLET_BYTES + LINK_BYTES * k), "comparing", n,
+                        ", or draw fewer: `seqnet motifs discover --max-seqlets N`");
+}
+
 static int discover_sign(struct sn_discovery *d, struct sn_seqlet *s, int64_t n, struct sn_patterns *out) {
     struct sn_piles piles = {.n = 0};
     int64_t most = d->o->max_seqlets > 0 ? d->o->max_seqlets : INT32_MAX / 4;
@@ -225,6 +251,7 @@ static int discover_sign(struct sn_discovery *d, struct sn_seqlet *s, int64_t n,
         SN_TRY(draw_seqlets(d, s, n, most));
         n = most;
     }
+    SN_TRY(check_seqlets(d->o, n));
     int rc = sn_metacluster(d, s, (int)n, &piles);
     if (rc == 0) rc = take_patterns(d, &piles, out);
     sn_piles_free(&piles);
@@ -277,13 +304,15 @@ int sn_patterns_discover(const struct sn_attributions *a, const struct sn_discov
     SN_TRY(sn_discover_check(given));
     const struct sn_discover_options settled = settle(given, a->length), *o = &settled;
     if (a->n > INT32_MAX) return sn_error(SEQNET_EINVAL, "attributions: expected at most %d sequences, got %" PRId64, INT32_MAX, a->n);
+    SN_TRY(check_sums(a, o));
     sn_progress(sink, "finding seqlets", 0, 0, "", "");
     SN_GO(sn_seqlets_find(a, o, pool, &set));
     out->seqlets_positive = set.n[0];
     out->seqlets_negative = set.n[1];
     out->threshold_positive = set.threshold[0];
     out->threshold_negative = -set.threshold[1];
-    sn_log(sink, SN_LOG_INFO, "%" PRId64 " seqlets of positive, %" PRId64 " of negative contribution", set.n[0], set.n[1]);
+    if (set.n[0] > o->min_metacluster || set.n[1] > o->min_metacluster) /* else the message says it */
+        sn_log(sink, SN_LOG_INFO, "%" PRId64 " seqlets of positive, %" PRId64 " of negative contribution", set.n[0], set.n[1]);
     for (int side = 0; side < 2; side++) {
         struct sn_discovery d = {.a = a, .o = o, .pool = pool, .sink = sink, .sign = side == 0 ? 1 : -1};
         SN_GO(discover_sign(&d, set.v[side], set.n[side], out));

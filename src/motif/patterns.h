@@ -50,7 +50,10 @@ struct sn_attributions {
     const uint8_t *bases; /* (n,length) 0..3 = ACGT, 4 = none of them */
     const uint8_t *hypothetical;
     ptrdiff_t row_step, position_step, base_step;
+    const struct sn_npy *file; /* that the numbers lie in; NULL: in memory */
 };
+
+struct sn_npy;
 
 enum sn_density { SN_DENSITY_COMPAT, SN_DENSITY_CONSISTENT };
 
@@ -73,6 +76,7 @@ struct sn_discover_options {
     bool subpatterns;
     bool rna; /* one strand only */
     uint64_t seed;
+    int64_t max_memory; /* bytes that comparing seqlets may take, 0 = any */
 };
 
 /* By length: at least ten windows a sequence pass, as many as see one site, or TF-MoDISco's 3 %, but not more than 10 %; the trim is its 30
@@ -81,8 +85,8 @@ void sn_discover_defaults(struct sn_discover_options *o);
 /* SEQNET_EINVAL with the option's name. */
 int sn_discover_check(const struct sn_discover_options *o);
 
-/* Few or no seqlets: 0, an empty result and its message. Attributions that are not finite: SEQNET_ENUM. *out is to be freed with
- * sn_patterns_free in every case. */
+/* Few or no seqlets: 0, an empty result and its message. Attributions that are not finite: SEQNET_ENUM; more seqlets than memory allows:
+ * SEQNET_ENOMEM. *out is to be freed with sn_patterns_free in every case. */
 int sn_patterns_discover(const struct sn_attributions *a, const struct sn_discover_options *o, struct sn_pool *pool,
                          const struct sn_sink *sink, struct sn_patterns *out);
 void sn_patterns_free(struct sn_patterns *p);

@@ -110,6 +110,7 @@ static void add_sums(struct sn_pile *p, const struct sn_seqlet *s) {
         p->bases[to] += 1;
         p->actual[to] += sn_hypothetical(a, s->sequence, s->start + q, b[q]);
     }
+    sn_seqlet_drop(a, s);
 }
 
 int sn_pile_add(struct sn_pile *p, const struct sn_seqlet *s) {

@@ -2,7 +2,7 @@
 #ifndef SN_MOTIF_PILE_H
 #define SN_MOTIF_PILE_H
 
-#include "motif/likeness.h"
+#include "motif/shifts.h"
 
 struct sn_pile {
     const struct sn_attributions *a;

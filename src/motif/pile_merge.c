@@ -148,7 +148,7 @@ static int refresh(struct merging *m) {
         m->mean[4 * n + i] = (float)(p->actual[i] * by);
     }
     sn_track_from(m->mean, m->mean + 4 * n, n, m->track);
-    sn_padded_set(&m->padded, m->track, n, pad, m->both_strands);
+    sn_padded_set(&m->padded, m->track, n, pad, m->length, m->both_strands);
     return 0;
 }
 

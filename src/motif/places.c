@@ -75,6 +75,7 @@ int sn_places_read(const char *path, struct sn_places *out) {
     size_t bytes, cap = 0, cap_len = 0;
     int column[COLUMNS], rc = 0;
     SN_TRY(sn_read_file(path, MOST_BYTES, &out->text, &bytes));
+    out->bytes = (int64_t)bytes;
     char *line = out->text, *next = end_line(line);
     SN_GO(read_header(path, line, column));
     for (line = next; line; line = next) {

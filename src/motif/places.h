@@ -15,7 +15,8 @@ struct sn_places {
     struct sn_place *v;
     int32_t *len; /* (n) letters, or NULL when the table does not say */
     int64_t n;
-    char *text; /* what the names point into */
+    char *text;    /* what the names point into */
+    int64_t bytes; /* of it */
 };
 
 /* Tab-separated with a header: `sequence`, and if there, `chrom`, `start`, `end`, `strand`, `length`. SEQNET_EIO; SEQNET_EFORMAT with the

@@ -34,6 +34,7 @@ static int strength_tile(void *arg, int tile, int worker) {
         double sum = 0;
         for (int p = s->start; p < s->end; p++) sum += fabsf(sn_contribution(j->a, s->sequence, p));
         j->r[i].strength = (float)sum;
+        sn_seqlet_drop(j->a, s);
     }
     return 0;
 }
@@ -82,9 +83,6 @@ static int pile_tile(void *arg, int c, int worker) {
     struct sn_pile *p = NULL;
     t.value += (int64_t)first * t.length * SN_TRACK;
     t.byte += (int64_t)first * t.stride;
-    t.size += (int64_t)first * t.size_stride;
-    t.large += first;
-    t.whole += first;
     t.n = n;
     SN_TRY(sn_pile_create(d->a, t.length, &p));
     int rc = sn_pile_add(p, &j->s[first]);

@@ -106,6 +106,7 @@ static int sums_tile(void *arg, int tile, int worker) {
         uint64_t hash = n > 0 && j->keep != UINT64_MAX ? row_hash(a, row, track) ^ sn_mix64(j->o->seed) : 0;
         if (n > 0) rc = add_sums(j, &j->part[tile], hash, sums, n);
     }
+    sn_attributions_drop(a, (int64_t)tile * ROWS, end);
     free(track);
     return rc;
 }
@@ -404,6 +405,7 @@ static int extract_tile(void *arg, int tile, int worker) {
     int64_t end = (int64_t)(tile + 1) * ROWS < j->a->n ? (int64_t)(tile + 1) * ROWS : j->a->n;
     for (int64_t row = (int64_t)tile * ROWS; row < end && rc >= 0; row++)
         rc = extract_row(j, row, work, work + length, work + 2 * length, start, &j->part[tile]);
+    sn_attributions_drop(j->a, (int64_t)tile * ROWS, end);
     free(work);
     free(start);
     return rc;

@@ -11,23 +11,24 @@
 
 struct pairs {
     struct sn_tracks tracks;
-    const struct sn_sum_loops *loops;
-    sn_jaccard_fn jaccard;
+    sn_byte_sums_fn sums;
+    const struct sn_number_sums *exact;
     struct sn_neighbours *nb;
-    uint8_t **minus; /* per worker: a row with its signs turned */
+    uint32_t **work; /* per worker: P and M of a row */
 };
 
 /* Chosen on bytes; those that are kept get their exact index afterwards. */
-static void similarities(const void *self, int row, int worker, float *score) {
+static void similarities(const void *self, int row, int from, int to, int worker, float *score) {
     const struct pairs *p = self;
     const struct sn_tracks *t = &p->tracks;
-    const uint8_t *x = t->byte + (int64_t)row * t->stride;
-    uint8_t *minus = p->minus[worker];
-    for (int i = 0; i < t->stride; i++) minus[i] = (uint8_t)(256 - x[i]);
-    for (int j = row + 1; j < t->n; j++) {
-        uint32_t a, b;
-        p->loops->shifts(x, minus, t->byte + (int64_t)j * t->stride, t->stride, 1, &a, &b);
-        score[j] = a + b > 0 ? ((float)a - (float)b) / (float)(a + b) : 0;
+    int first = from > row ? from : row + 1, others = to - first;
+    uint32_t *plus = p->work[worker], *minus = plus + others;
+    if (others <= 0) return;
+    const struct sn_byte_rows rows = {t->byte + (int64_t)first * t->stride, (size_t)t->stride, SN_SUM_GROUP * (size_t)t->stride, others};
+    p->sums(t->byte + (int64_t)row * t->stride, t->stride, &rows, plus, minus);
+    for (int m = 0; m < others; m++) {
+        uint32_t a = plus[m], b = minus[m];
+        score[first - from + m] = a + b > 0 ? ((float)a - (float)b) / (float)(a + b) : 0;
     }
 }
 
@@ -39,24 +40,25 @@ static int exact_tile(void *arg, int tile, int worker) {
     for (int row = tile * PER_TILE; row < end; row++)
         for (int m = 0; m < nb->count[row]; m++) {
             int64_t at = (int64_t)row * nb->k + m;
-            nb->score[at] = p->jaccard(p->tracks.value + (int64_t)row * size, p->tracks.value + (int64_t)nb->id[at] * size, size);
+            nb->score[at] = p->exact->jaccard(p->tracks.value + (int64_t)row * size, p->tracks.value + (int64_t)nb->id[at] * size, size);
         }
     return 0;
 }
 
 static int find_pairs(const struct sn_discovery *d, const struct sn_pile *pile, struct sn_neighbours *nb) {
-    struct pairs p = {.loops = sn_sum_loops(), .jaccard = sn_jaccard_loop(), .nb = nb};
+    struct pairs p = {.sums = sn_byte_sums(), .exact = sn_number_sums(), .nb = nb};
+    struct sn_similar similar = {.self = &p, .row = similarities};
     int rc = 0, workers = sn_pool_size(d->pool), k = (int)(3 * d->o->split_perplexity + 1);
-    p.minus = sn_calloc((size_t)workers, sizeof *p.minus);
-    if (!p.minus) return SEQNET_ENOMEM;
+    p.work = sn_calloc((size_t)workers, sizeof *p.work);
+    if (!p.work) return SEQNET_ENOMEM;
     SN_GO(sn_tracks_make(d->a, pile->s, pile->n, d->pool, &p.tracks));
     for (int w = 0; w < workers; w++)
-        if (!(p.minus[w] = sn_calloc((size_t)p.tracks.stride, 1))) SN_GO(SEQNET_ENOMEM);
-    SN_GO(sn_neighbours_find(pile->n, k, false, similarities, &p, d->pool, d->sink, NULL, nb));
+        if (!(p.work[w] = sn_calloc((size_t)pile->n, 2 * sizeof(uint32_t)))) SN_GO(SEQNET_ENOMEM);
+    SN_GO(sn_neighbours_find(pile->n, k, false, &similar, d->pool, d->sink, NULL, nb));
     SN_GO(sn_pool_run(d->pool, (pile->n + PER_TILE - 1) / PER_TILE, workers, exact_tile, &p));
 done:
-    for (int w = 0; w < workers; w++) free(p.minus[w]);
-    free(p.minus);
+    for (int w = 0; w < workers; w++) free(p.work[w]);
+    free(p.work);
     sn_tracks_free(&p.tracks);
     return rc;
 }

@@ -8,13 +8,11 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/sort.h"
-#include "motif/columns.h"
-#include "motif/loops.h"
 #include "motif/tomtom_null.h"
+#include "motif/tomtom_scores.h"
 
-#define BINS 100         /* of the column scores */
-#define MEDIAN_BINS 1024 /* to find the middle values among so many; does not change them */
-#define BLOCK 512        /* columns made integers at a time */
+#define TOGETHER 6      /* queries of one width from which on they are compared side by side */
+#define NOT_TOO_WIDE 64 /* their widths, for memory's sake */
 
 void sn_tomtom_defaults(struct sn_tomtom_options *o) {
     *o = (struct sn_tomtom_options){.min_overlap = 1, .both_strands = true, .max_p = INFINITY, .max_e = INFINITY, .max_q = INFINITY};
@@ -27,247 +25,181 @@ struct pair {
     bool reverse;
 };
 
+/* Queries compared at a time: several of one width, or one. */
+struct batch {
+    int first, n; /* of `order` */
+};
+
 struct work;
 struct job {
     const struct sn_motif_set *queries;
     const struct sn_tomtom_options *o;
-    const struct sn_motif_loops *loops;
-    struct sn_columns columns; /* of the targets; for Pearson: centred, of length 1 */
-    struct pair *pairs;        /* (queries, targets) */
-    struct work *work;         /* (workers) */
-    int widest;                /* query */
-    atomic_int done;           /* queries */
+    struct sn_scores s;
+    int *order; /* queries, the widest first */
+    struct batch *batch;
+    int n_batches;
+    struct pair *pairs; /* (queries, targets) */
+    struct work *work;  /* (workers) */
+    size_t rows;        /* bytes that a batch needs at most for each target column */
+    size_t lanes;       /* columns of a batch at most */
+    int side;           /* queries side by side at most, SN_LANES or 1 */
+    atomic_int done;    /* queries */
 };
 
-struct weighted {
-    double value;
-    int32_t count;
-};
-
-/* Of one query; a worker goes on with the same memory. */
+/* A worker's memory. */
 struct work {
-    int width, stride;                /* columns of the query; the same as a multiple of 8 */
-    double *query;                    /* (width, letters) */
-    double *median, *least, *largest; /* (width) median score; of what the columns are apart */
-    double *apart;                    /* (BLOCK) */
-    uint16_t *bin;                    /* (width, columns) */
-    int32_t *held;                    /* (width, MEDIAN_BINS) columns in each bin */
-    int32_t *found;                   /* (columns + 1) */
-    struct weighted *middle;          /* (columns + 1) */
-    int8_t *block;                    /* (width, BLOCK) integer scores */
-    int8_t *row;                      /* (columns, stride) the same, the query's columns side by side */
-    int8_t *window;                   /* (SN_LOOP_WINDOW) */
-    int16_t *sum;                     /* of every offset */
-    struct pair *strand[2];           /* (targets) */
+    struct sn_score_lane *lane;
+    int32_t *held;     /* (lanes, SN_TALLY) */
+    int8_t *row;       /* (target columns, rows) integer scores, those of a target column side by side */
+    int8_t *window;    /* (SN_LOOP_WINDOW) */
+    int16_t *sum;      /* of every offset */
+    int16_t *score[2]; /* per strand: (targets, queries of the batch) the best sum, */
+    int16_t *place[2]; /* and its diagonal */
     struct sn_null null;
 };
 
 static void free_work(struct work *w) {
-    free(w->query);
-    free(w->median);
-    free(w->apart);
-    free(w->bin);
+    free(w->lane);
     free(w->held);
-    free(w->found);
-    free(w->middle);
-    free(w->block);
     free(w->row);
     free(w->window);
     free(w->sum);
-    free(w->strand[0]);
-    free(w->strand[1]);
+    free(w->score[0]);
+    free(w->place[0]);
     sn_null_free(&w->null);
 }
 
-static int stride_of(int width) {
-    return (width + 7) / 8 * 8;
-}
-
-/* Room for queries of up to `width` columns. */
-static int make_work(const struct job *j, size_t width, struct work *w) {
-    const struct sn_columns *c = &j->columns;
-    size_t n = (size_t)c->n, targets = (size_t)c->n_motifs, stride = (size_t)stride_of((int)width);
-    w->query = sn_calloc(width, (size_t)c->letters * sizeof *w->query);
-    w->median = sn_calloc(3 * width, sizeof *w->median);
-    w->apart = sn_calloc(BLOCK, sizeof *w->apart);
-    w->bin = sn_calloc(width * n, sizeof *w->bin);
-    w->held = sn_calloc(width * MEDIAN_BINS, sizeof *w->held);
-    w->found = sn_calloc(n + 1, sizeof *w->found);
-    w->middle = sn_calloc(n + 1, sizeof *w->middle);
-    w->block = sn_calloc(width * BLOCK, sizeof *w->block);
-    w->row = sn_calloc(n * stride, sizeof *w->row);
+static int make_work(const struct job *j, struct work *w) {
+    const struct sn_columns *c = &j->s.targets;
+    size_t places = (size_t)c->n_motifs * (size_t)j->side;
+    w->lane = sn_calloc(j->lanes, sizeof *w->lane);
+    w->held = sn_calloc(j->lanes, SN_TALLY * sizeof *w->held);
+    w->row = sn_calloc((size_t)c->n, j->rows);
     w->window = sn_calloc(SN_LOOP_WINDOW, sizeof *w->window);
-    w->sum = sn_calloc(stride + (size_t)c->widest + 32, sizeof *w->sum);
-    w->strand[0] = sn_calloc(targets, sizeof **w->strand);
-    w->strand[1] = sn_calloc(targets, sizeof **w->strand);
-    if (!w->query || !w->median || !w->apart || !w->bin || !w->held || !w->found || !w->middle || !w->block || !w->row || !w->window ||
-        !w->sum || !w->strand[0] || !w->strand[1])
-        return SEQNET_ENOMEM;
-    w->least = w->median + width;
-    w->largest = w->least + width;
+    w->sum = sn_calloc((size_t)j->queries->m[j->order[0]].width + (size_t)c->widest + 64, sizeof *w->sum);
+    w->score[0] = sn_calloc(2 * places, sizeof **w->score);
+    w->place[0] = sn_calloc(2 * places, sizeof **w->place);
+    if (!w->lane || !w->held || !w->row || !w->window || !w->sum || !w->score[0] || !w->place[0]) return SEQNET_ENOMEM;
+    w->score[1] = w->score[0] + places;
+    w->place[1] = w->place[0] + places;
     return 0;
-}
-
-/* ---- column scores ---- */
-
-/* For Pearson: columns as deviations from their mean, of length 1; a column without deviations correlates with nothing. */
-static void standardize(double *const *v, int letters, int n) {
-    for (int u = 0; u < n; u++) {
-        double mean = 0, length = 0;
-        for (int k = 0; k < letters; k++) mean += v[k][u];
-        mean /= letters;
-        for (int k = 0; k < letters; k++) length += (v[k][u] - mean) * (v[k][u] - mean);
-        length = length > 1e-20 ? sqrt(length) : INFINITY;
-        for (int k = 0; k < letters; k++) v[k][u] = (v[k][u] - mean) / length;
-    }
-}
-
-static int by_value(const void *a, const void *b) {
-    double x = ((const struct weighted *)a)->value, y = ((const struct weighted *)b)->value;
-    return x < y ? -1 : x > y;
-}
-
-static double to_score(const struct job *j, double apart) {
-    return j->o->distance == SN_TOMTOM_PEARSON ? -apart : -sqrt(apart);
-}
-
-/* Query column i with target columns [u0, u0 + n). */
-static void compare_block(const struct job *j, const struct work *w, int i, int u0, int n, double *apart) {
-    const double *y[SN_MOTIF_LETTERS], *q = w->query + i * j->columns.letters;
-    for (int k = 0; k < j->columns.letters; k++) y[k] = j->columns.value[k] + u0;
-    (j->o->distance == SN_TOMTOM_PEARSON ? j->loops->products : j->loops->squares)(q, y, j->columns.letters, n, apart);
-}
-
-/* The mean of the two middle scores (twice the same when the number is odd), looked for among those of their bins alone. */
-static double median(const struct job *j, struct work *w, int column) {
-    const struct sn_columns *c = &j->columns;
-    const int32_t *held = w->held + column * MEDIAN_BINS;
-    int64_t left = (c->total - 1) / 2, apart = c->total / 2 - left;
-    int b = 0, i = 0;
-    for (; left >= held[b]; b++) left -= held[b];
-    int last = b;
-    for (int64_t reach = held[b]; left + apart >= reach; reach += held[last]) last++;
-    int n = j->loops->in_bins(w->bin + (int64_t)column * c->n, c->n, b, last, w->found);
-    for (int k = 0; k < n; k++) {
-        double value;
-        compare_block(j, w, column, w->found[k], 1, &value);
-        w->middle[k] = (struct weighted){value, c->count[w->found[k]]};
-    }
-    qsort(w->middle, (size_t)n, sizeof *w->middle, by_value);
-    for (; left >= w->middle[i].count; i++) left -= w->middle[i].count;
-    double low = w->middle[i].value, high = w->middle[left + apart < w->middle[i].count ? i : i + 1].value;
-    return (to_score(j, low) + to_score(j, high)) / 2;
-}
-
-/* The median score of each query column with all target columns, and the scale to integers. Nothing is kept but bins: comparing once more
- * is cheaper than memory. */
-static double find_scale(const struct job *j, struct work *w) {
-    const struct sn_columns *c = &j->columns;
-    bool pearson = j->o->distance == SN_TOMTOM_PEARSON;
-    double from = pearson ? -1 : 0, per_bin = MEDIAN_BINS / 2.0, lowest = 0, highest = 0;
-    memset(w->held, 0, (size_t)w->width * MEDIAN_BINS * sizeof *w->held);
-    for (int i = 0; i < w->width; i++) {
-        w->least[i] = INFINITY;
-        w->largest[i] = -INFINITY;
-    }
-    for (int u0 = 0; u0 < c->n; u0 += BLOCK) {
-        int n = c->n - u0 < BLOCK ? c->n - u0 : BLOCK;
-        for (int i = 0; i < w->width; i++) {
-            uint16_t *bin = w->bin + (int64_t)i * c->n + u0;
-            int32_t *held = w->held + i * MEDIAN_BINS;
-            compare_block(j, w, i, u0, n, w->apart);
-            j->loops->bins(w->apart, n, from, per_bin, MEDIAN_BINS - 1, bin, &w->least[i], &w->largest[i]);
-            for (int u = 0; u < n; u++) held[bin[u]] += c->count[u0 + u];
-        }
-    }
-    for (int i = 0; i < w->width; i++) {
-        w->median[i] = median(j, w, i);
-        double least = to_score(j, w->largest[i]) - w->median[i], most = to_score(j, w->least[i]) - w->median[i];
-        if (i == 0 || least < lowest) lowest = least;
-        if (i == 0 || most > highest) highest = most;
-    }
-    lowest = floor(lowest);
-    return highest > lowest ? BINS / (highest - lowest) : 1;
-}
-
-/* Integer scores, and how often each occurs with each query column. */
-static int make_integers(const struct job *j, struct work *w, double scale) {
-    const struct sn_columns *c = &j->columns;
-    sn_null_free(&w->null);
-    SN_TRY(sn_null_make(&w->null, j->loops, w->width, c->widest, BINS));
-    for (int u0 = 0; u0 < c->n; u0 += BLOCK) {
-        int n = c->n - u0 < BLOCK ? c->n - u0 : BLOCK;
-        for (int i = 0; i < w->width; i++) {
-            int8_t *out = w->block + i * BLOCK;
-            compare_block(j, w, i, u0, n, w->apart);
-            j->loops->integers(w->apart, n, j->o->distance == SN_TOMTOM_EUCLIDEAN, w->median[i], scale, out);
-            sn_null_count(&w->null, i, out, c->count + u0, n);
-        }
-        j->loops->rows(w->block, BLOCK, w->width, n, w->stride, w->row + (int64_t)u0 * w->stride);
-    }
-    sn_null_counted(&w->null, c->total);
-    return 0;
-}
-
-/* The query's columns, as the targets' are kept. */
-static void take_query(const struct job *j, const struct sn_motif *m, struct work *w) {
-    int letters = j->columns.letters;
-    double *at[SN_MOTIF_LETTERS];
-    w->width = m->width;
-    w->stride = stride_of(w->width);
-    memset(w->window, 0, SN_LOOP_WINDOW);
-    memcpy(w->query, m->p, (size_t)w->width * (size_t)letters * sizeof *w->query);
-    for (int i = 0; i < w->width && j->o->distance == SN_TOMTOM_PEARSON; i++) {
-        for (int k = 0; k < letters; k++) at[k] = &w->query[i * letters + k];
-        standardize(at, letters, 1);
-    }
 }
 
 /* ---- pairs ---- */
 
-/* The best offset of one target; of equal scores the larger overlap, then the first. */
-static struct pair best_offset(const struct job *j, struct work *w, const int32_t *column, int width) {
-    int n = w->width + width - 1, shorter = w->width < width ? w->width : width;
-    int least = j->o->min_overlap < shorter ? j->o->min_overlap : shorter;
-    struct pair best = {0};
-    j->loops->diagonals(w->row, w->stride, column, width, w->window, w->sum);
-    best.score = (int16_t)j->loops->largest(w->sum + least - 1, n - 2 * (least - 1));
-    for (int k = least - 1; k < n - least + 1; k++) {
-        if (w->sum[k] != best.score) continue;
-        int before = k + 1, after = n - k, overlap = before < after ? before : after;
-        if (overlap > shorter) overlap = shorter;
-        if (overlap <= best.overlap) continue;
-        best.overlap = (int16_t)overlap;
-        best.offset = (int16_t)(k - (width - 1));
-    }
-    return best;
+static int overlap_of(int width, int target, int place) {
+    int shorter = width < target ? width : target, before = place + 1, after = width + target - 1 - place;
+    int overlap = before < after ? before : after;
+    return overlap < shorter ? overlap : shorter;
 }
 
-static int compare_query(void *arg, int query, int worker) {
-    struct job *j = arg;
-    const struct sn_columns *c = &j->columns;
-    struct pair *out = j->pairs + (int64_t)query * c->n_motifs;
-    struct work *w = &j->work[worker];
-    SN_TRY(sn_check_cancel(j->o->sink));
-    if (!w->strand[1]) SN_TRY(make_work(j, (size_t)j->widest, w));
-    take_query(j, &j->queries->m[query], w);
-    SN_TRY(make_integers(j, w, find_scale(j, w)));
-    for (int s = 0; s < c->strands; s++)
-        for (int t = 0; t < c->n_motifs; t++) {
-            w->strand[s][t] = best_offset(j, w, c->column[s] + c->first[t], c->width[t]);
-            sn_null_ask(&w->null, w->strand[s][t].score);
+static int least_overlap(const struct job *j, int width, int target) {
+    int shorter = width < target ? width : target;
+    return j->o->min_overlap < shorter ? j->o->min_overlap : shorter;
+}
+
+/* The best diagonal of one target; of equal scores the larger overlap, then the first. */
+static void best_of_one(const struct job *j, struct work *w, int width, int stride, const int32_t *column, int target, int16_t *score,
+                        int16_t *place) {
+    int n = width + target - 1, least = least_overlap(j, width, target), longest = 0;
+    j->s.loops->diagonals(w->row, stride, column, target, w->window, w->sum);
+    *score = (int16_t)j->s.loops->largest(w->sum + least - 1, n - 2 * (least - 1));
+    for (int k = least - 1; k < n - least + 1; k++) {
+        if (w->sum[k] != *score) continue;
+        int overlap = overlap_of(width, target, k);
+        if (overlap <= longest) continue;
+        longest = overlap;
+        *place = (int16_t)k;
+    }
+}
+
+static void find_best(const struct job *j, struct work *w, int width, int stride, bool together) {
+    const struct sn_columns *c = &j->s.targets;
+    const int8_t *row[SN_TOMTOM_WIDEST];
+    memset(w->window, 0, SN_LOOP_WINDOW);
+    for (int t = 0; t < c->n_motifs; t++)
+        for (int s = 0; s < c->strands; s++) {
+            const int32_t *column = c->column[s] + c->first[t];
+            int64_t at = (int64_t)t * j->side;
+            if (together) {
+                for (int i = 0; i < c->width[t]; i++) row[i] = w->row + (int64_t)column[i] * stride;
+                j->s.loops->best(row, width, c->width[t], least_overlap(j, width, c->width[t]), w->score[s] + at, w->place[s] + at);
+            } else {
+                best_of_one(j, w, width, stride, column, c->width[t], w->score[s] + at, w->place[s] + at);
+            }
         }
+}
+
+/* The p-values of query b of the batch; its column i is lane `step` * i + b. */
+static int finish_query(const struct job *j, struct work *w, int query, int b, int step) {
+    const struct sn_columns *c = &j->s.targets;
+    int width = j->queries->m[query].width;
+    struct pair *out = j->pairs + (int64_t)query * c->n_motifs;
+    sn_null_free(&w->null);
+    SN_TRY(sn_null_make(&w->null, j->s.loops, width, c->widest, SN_SCORE_BINS));
+    for (int i = 0; i < width; i++) sn_null_count(&w->null, i, w->held + (int64_t)(step * i + b) * SN_TALLY, c->total);
+    for (int s = 0; s < c->strands; s++)
+        for (int t = 0; t < c->n_motifs; t++) sn_null_ask(&w->null, c->width[t], w->score[s][t * j->side + b]);
     SN_TRY(sn_null_compute(&w->null, j->o->min_overlap));
     for (int t = 0; t < c->n_motifs; t++) {
-        for (int s = 0; s < c->strands; s++) {
-            struct pair *x = &w->strand[s][t];
-            x->p = sn_null_p(&w->null, c->width[t], x->score);
-            x->reverse = s == 1;
+        int at = t * j->side + b, s = 0;
+        double p = sn_null_p(&w->null, c->width[t], w->score[0][at]);
+        if (c->strands == 2) {
+            double other = sn_null_p(&w->null, c->width[t], w->score[1][at]);
+            s = other < p;
+            p = s ? other : p;
+            p *= 2 - p; /* 1 - (1 - p)^2 */
         }
-        out[t] = c->strands == 2 && w->strand[1][t].p < w->strand[0][t].p ? w->strand[1][t] : w->strand[0][t];
-        if (c->strands == 2) out[t].p *= 2 - out[t].p; /* 1 - (1 - p)^2 */
+        int place = w->place[s][at];
+        out[t] =
+            (struct pair){p, (int16_t)(place - (c->width[t] - 1)), (int16_t)overlap_of(width, c->width[t], place), w->score[s][at], s == 1};
     }
-    sn_progress(j->o->sink, "comparing", atomic_fetch_add(&j->done, 1) + 1, j->queries->n, "motifs", "");
+    return 0;
+}
+
+/* Side by side: the queries within each column, else the columns of the one query. */
+static int compare_batch(void *arg, int tile, int worker) {
+    struct job *j = arg;
+    const struct batch *batch = &j->batch[tile];
+    const int *query = j->order + batch->first;
+    struct work *w = &j->work[worker];
+    const struct sn_columns *q = &j->s.queries;
+    int width = q->width[query[0]], step = batch->n > 1 ? SN_LANES : 1, lanes = step * width;
+    int stride = (lanes + SN_LANES - 1) / SN_LANES * SN_LANES;
+    SN_TRY(sn_check_cancel(j->o->sink));
+    if (!w->score[1]) SN_TRY(make_work(j, w));
+    for (int l = 0; l < stride; l++) w->lane[l].column = -1;
+    for (int b = 0; b < batch->n; b++) {
+        const int32_t *column = q->column[0] + q->first[query[b]];
+        double scale = sn_scores_scale(&j->s, column, width);
+        for (int i = 0; i < width; i++) w->lane[step * i + b] = (struct sn_score_lane){column[i], scale};
+    }
+    sn_scores_rows(&j->s, w->lane, lanes, stride, w->row, w->held);
+    find_best(j, w, width, stride, batch->n > 1);
+    for (int b = 0; b < batch->n; b++) SN_TRY(finish_query(j, w, query[b], b, step));
+    sn_progress(j->o->sink, "comparing", atomic_fetch_add(&j->done, batch->n) + batch->n, j->queries->n, "motifs", "");
+    return 0;
+}
+
+/* Queries by falling width, and what is compared at a time: not so many that workers have nothing to do. */
+static int plan(struct job *j, int workers) {
+    const struct sn_columns *q = &j->s.queries;
+    int n = j->queries->n, most = n / (2 * workers) < SN_LANES ? n / (2 * workers) : SN_LANES, at = 0;
+    j->order = sn_calloc((size_t)n, sizeof *j->order);
+    j->batch = sn_calloc((size_t)n, sizeof *j->batch);
+    if (!j->order || !j->batch) return SEQNET_ENOMEM;
+    for (int width = q->widest; width > 0; width--)
+        for (int i = 0; i < n; i++)
+            if (q->width[i] == width) j->order[at++] = i;
+    for (at = 0; at < n; at += j->batch[j->n_batches++].n) {
+        int width = q->width[j->order[at]], have = 1;
+        while (have < most && at + have < n && q->width[j->order[at + have]] == width) have++;
+        if (have < TOGETHER || width > NOT_TOO_WIDE) have = 1;
+        size_t lanes = have > 1 ? (size_t)width * SN_LANES : (size_t)(width + SN_LANES - 1) / SN_LANES * SN_LANES;
+        j->batch[j->n_batches] = (struct batch){at, have};
+        if (lanes > j->lanes) j->rows = j->lanes = lanes;
+        if (have > 1) j->side = SN_LANES;
+    }
     return 0;
 }
 
@@ -280,8 +212,9 @@ static int by_query(const void *a, const void *b) {
     return x->target < y->target ? -1 : x->target > y->target;
 }
 
-/* All p rising, and Benjamini-Hochberg's q of each, over all pairs. */
-static int make_q(const struct job *j, int64_t n, double **p, double **q) {
+/* p rising, and Benjamini-Hochberg's q of each, over all n pairs; of those up to the bound, and others that these depend on. Larger ones
+ * than p n / (how many are no larger) lower no q of a p below. */
+static int make_q(const struct job *j, int64_t n, double bound, double **p, double **q, int64_t *n_sorted) {
     *p = sn_calloc((size_t)n, sizeof **p);
     *q = sn_calloc((size_t)n, sizeof **q);
     if (!*p || !*q) return SEQNET_ENOMEM;
@@ -289,13 +222,18 @@ static int make_q(const struct job *j, int64_t n, double **p, double **q) {
         double *number;
         uint64_t *bits; /* numbers that are not negative sort like their bits */
     } sorted = {*p}, scratch = {*q};
-    for (int64_t i = 0; i < n; i++) (*p)[i] = j->pairs[i].p;
-    sn_sort_u64(sorted.bits, (size_t)n, scratch.bits);
+    int64_t below = 0, m = 0;
+    for (int64_t i = 0; i < n; i++) below += j->pairs[i].p <= bound;
+    bound = below > 0 ? bound * (double)n / (double)below * (1 + 1e-9) : 0;
+    for (int64_t i = 0; i < n; i++)
+        if (j->pairs[i].p <= bound) (*p)[m++] = j->pairs[i].p;
+    sn_sort_u64(sorted.bits, (size_t)m, scratch.bits);
     double least = 1;
-    for (int64_t i = n - 1; i >= 0; i--) {
-        double bound = (*p)[i] * (double)n / (double)(i + 1);
-        (*q)[i] = least = bound < least ? bound : least;
+    for (int64_t i = m - 1; i >= 0; i--) {
+        double limit = (*p)[i] * (double)n / (double)(i + 1);
+        (*q)[i] = least = limit < least ? limit : least;
     }
+    *n_sorted = m;
     return 0;
 }
 
@@ -326,18 +264,20 @@ static int64_t keep_top(struct sn_tomtom_hit *v, int64_t n, int top) {
 
 static int collect(const struct job *j, struct sn_tomtom_hits *out) {
     const struct sn_tomtom_options *o = j->o;
-    int targets = j->columns.n_motifs;
+    int targets = j->s.targets.n_motifs;
     int64_t n = (int64_t)j->queries->n * targets;
     double *p = NULL, *q = NULL;
+    int64_t n_sorted;
     size_t cap = 0;
     int rc;
-    SN_GO(make_q(j, n, &p, &q));
+    double bound = o->max_e / targets < o->max_p ? o->max_e / targets * (1 + 1e-9) : o->max_p; /* hits have no larger p */
+    SN_GO(make_q(j, n, bound < 1 ? bound : 1, &p, &q, &n_sorted));
     for (int64_t i = 0; i < n; i++) {
         const struct pair *x = &j->pairs[i];
         struct sn_tomtom_hit h = {
             (int)(i / targets), (int)(i % targets), x->offset, x->overlap, x->reverse, x->score, x->p, x->p * targets, 0};
         if (h.p > o->max_p || h.e > o->max_e) continue;
-        h.q = q[place(p, n, h.p)];
+        h.q = q[place(p, n_sorted, h.p)];
         if (h.q > o->max_q) continue;
         SN_GO(sn_grow((void **)&out->v, &cap, (size_t)out->n + 1, sizeof *out->v));
         out->v[out->n++] = h;
@@ -365,24 +305,25 @@ static int check_sets(const struct sn_motif_set *queries, const struct sn_motif_
 
 int sn_tomtom(const struct sn_motif_set *queries, const struct sn_motif_set *targets, const struct sn_tomtom_options *o,
               struct sn_pool *pool, struct sn_tomtom_hits *out) {
-    struct job j = {.queries = queries, .o = o, .loops = sn_motif_loops()};
-    int rc;
+    struct job j = {.queries = queries, .o = o, .side = 1};
+    int rc, workers = sn_pool_size(pool);
     memset(out, 0, sizeof *out);
     SN_TRY(check_sets(queries, targets));
-    SN_GO(sn_columns_make(targets, o->both_strands && strcmp(targets->letter, "ACGT") == 0, &j.columns));
-    if (o->distance == SN_TOMTOM_PEARSON) standardize(j.columns.value, j.columns.letters, j.columns.n);
+    bool both = o->both_strands && strcmp(targets->letter, "ACGT") == 0;
+    SN_GO(sn_scores_make(queries, targets, both, o->distance == SN_TOMTOM_PEARSON, pool, &j.s));
+    SN_GO(plan(&j, workers));
     j.pairs = sn_calloc((size_t)queries->n, (size_t)targets->n * sizeof *j.pairs);
-    j.work = sn_calloc((size_t)sn_pool_size(pool), sizeof *j.work);
+    j.work = sn_calloc((size_t)workers, sizeof *j.work);
     SN_GO(j.pairs && j.work ? 0 : SEQNET_ENOMEM);
-    for (int i = 0; i < queries->n; i++)
-        if (queries->m[i].width > j.widest) j.widest = queries->m[i].width;
-    SN_GO(sn_pool_run(pool, queries->n, sn_pool_size(pool), compare_query, &j));
+    SN_GO(sn_pool_run(pool, j.n_batches, workers, compare_batch, &j));
     rc = collect(&j, out);
 done:
-    for (int i = 0; j.work && i < sn_pool_size(pool); i++) free_work(&j.work[i]);
+    for (int i = 0; j.work && i < workers; i++) free_work(&j.work[i]);
     free(j.work);
     free(j.pairs);
-    sn_columns_free(&j.columns);
+    free(j.batch);
+    free(j.order);
+    sn_scores_free(&j.s);
     return rc;
 }
 

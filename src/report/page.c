@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/mem.h"
@@ -207,6 +208,16 @@ static void remove_earlier(const char *folder) {
         sn_remove_files(folder, begin[i], ".svg");
         sn_remove_files(folder, begin[i], ".tsv");
     }
+}
+
+void sn_report_remove(const char *folder) {
+    struct sn_str path = {0};
+    sn_remove_files(folder, "report.html", "report.html");
+    if (sn_str_printf(&path, "%s/report", folder) == 0) {
+        remove_earlier(path.s);
+        rmdir(path.s); /* when it is empty */
+    }
+    sn_str_free(&path);
 }
 
 int sn_report_write(const struct sn_report *r, const char *folder) {

@@ -121,5 +121,7 @@ struct sn_report {
 /* Writes FOLDER/report.html and FOLDER/report/: each file complete or not at all, the page last. The folder is made when missing.
  * SEQNET_EIO, SEQNET_ENOMEM; SEQNET_EINVAL names what in the struct cannot be drawn. */
 int sn_report_write(const struct sn_report *r, const char *folder);
+/* Removes such a report. */
+void sn_report_remove(const char *folder);
 
 #endif

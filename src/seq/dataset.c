@@ -146,6 +146,15 @@ int64_t sn_dataset_letters(const struct sn_dataset *d, int64_t i, int64_t *ambig
     return letters;
 }
 
+#define NAME_BYTES 32 /* of malloc, for a short name */
+
+size_t sn_dataset_bytes(const struct sn_dataset *d) {
+    size_t n = (size_t)d->n, row = sizeof *d->offset + sizeof *d->names + NAME_BYTES;
+    if (d->at) row += sizeof *d->at;
+    if (d->targets) row += (size_t)d->n_tasks * sizeof *d->targets;
+    return n * row + (n ? (size_t)d->offset[n] : 0);
+}
+
 int64_t sn_dataset_longest(const struct sn_dataset *d) {
     int64_t most = 0;
     for (int64_t i = 0; i < d->n; i++)

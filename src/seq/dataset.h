@@ -87,6 +87,8 @@ uint32_t sn_dataset_digest(const struct sn_dataset *d);
 static inline int64_t sn_dataset_len(const struct sn_dataset *d, int64_t i) {
     return d->offset[i + 1] - d->offset[i];
 }
+/* Memory that it takes, about. */
+size_t sn_dataset_bytes(const struct sn_dataset *d);
 int64_t sn_dataset_longest(const struct sn_dataset *d);
 int64_t sn_dataset_shortest(const struct sn_dataset *d);
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Pattern discovery beside modisco-lite on the same attributions, one core, in turn: wall time, peak memory, and how well they agree.
+"""Pattern discovery beside modisco-lite on the same attributions, on the same cores, in turn: wall time, peak memory, and how well they agree.
 
-usage: modisco.py SEQNET FOLDER --peer PYTHON [--seeds N,..] [--core C] [--rounds R] [--order]
+usage: modisco.py SEQNET FOLDER --peer PYTHON [--seeds PEER:OURS,..] [--cores C,..] [--rounds R] [--order]
 
 FOLDER holds one_hot.npz and hypothetical.npz (seqnet explain writes one); PYTHON is the interpreter of an environment with modisco-lite.
---seeds: Leiden partitions tried by both [its default, 50, against ours, then ours against ours]; --order: how well modisco-lite agrees with
-itself when the order of the sequences is changed. Agreement: share of the patterns of 100 seqlets and more that have a partner whose
+--seeds: Leiden partitions tried by both, 0: our default [the default of its program, 2, then that of its library, 50, against ours]; --cores: as
+many threads for both [core 0]; --order: how well modisco-lite agrees with itself when the order of the sequences is changed. Agreement: share of the patterns of 100 seqlets and more that have a partner whose
 letters correlate by 0.9 (Pearson, mean over columns of the core, both strands, 70 % overlap)."""
 import argparse
 import json
@@ -16,7 +16,7 @@ import tempfile
 import time
 
 LEAST, LIKE, OVERLAP = 100, 0.9, 0.7
-ONE = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def child(folder, seeds, permuted, out):
@@ -36,11 +36,11 @@ def child(folder, seeds, permuted, out):
     out.write_text(json.dumps({"seconds": seconds, "patterns": patterns}))
 
 
-def timed(command, core, env=None):
-    """(wall seconds, peak bytes) of a command on one core."""
+def timed(command, cores, env=None):
+    """(wall seconds, peak bytes) of a command on some cores."""
     import os
     start = time.time()
-    process = subprocess.Popen(["taskset", "-c", str(core), *map(str, command)], env={**os.environ, **(env or {})},
+    process = subprocess.Popen(["taskset", "-c", cores, *map(str, command)], env={**os.environ, **(env or {})},
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     error = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -59,7 +59,7 @@ def core(rows, size):
 def peer(a, folder, seeds, permuted=0):
     with tempfile.TemporaryDirectory() as scratch:
         out = pathlib.Path(scratch) / "out.json"
-        wall, peak = timed([a.peer, __file__, "--child", folder, seeds, permuted, out], a.core, ONE)
+        wall, peak = timed([a.peer, __file__, "--child", folder, seeds, permuted, out], a.cores, {name: str(a.threads) for name in THREADS})
         result = json.loads(out.read_text())
     return wall, peak, {p["name"]: (p["n"], core(p["pfm"], p["size"])) for p in result["patterns"]}
 
@@ -68,8 +68,8 @@ def own(a, folder, seeds):
     with tempfile.TemporaryDirectory() as scratch:
         same = ("--min-passing", "0.03", "--trim-window", "30", "--trim-flank", "10")  # as modisco-lite has it
         command = [a.seqnet, "motifs", "discover", *same, "--one-hot", folder / "one_hot.npz", "--hypothetical", folder / "hypothetical.npz",
-                   "-o", scratch, "-@1", "--quiet", *(["--leiden-seeds", seeds] if seeds else [])]
-        wall, peak = timed(command, a.core)
+                   "-o", scratch, f"-@{a.threads}", "--quiet", *(["--leiden-seeds", seeds] if seeds else [])]
+        wall, peak = timed(command, a.cores)
         lines = (pathlib.Path(scratch) / "patterns.tsv").read_text().splitlines()[1:]
         sizes = {f[0]: int(f[1]) for f in (line.split("\t") for line in lines)}
         rows = {}
@@ -125,11 +125,12 @@ def main():
     parser.add_argument("seqnet")
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--peer", required=True)
-    parser.add_argument("--seeds", default="50:0,4:4", help="pairs PEER:OURS; 0 = our default")
-    parser.add_argument("--core", default=0)
+    parser.add_argument("--seeds", default="2:0,50:0", help="pairs PEER:OURS; 0 = our default")
+    parser.add_argument("--cores", default="0")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--order", action="store_true")
     a = parser.parse_args()
+    a.threads = len(a.cores.split(","))
     for pair in a.seeds.split(","):
         peer_seeds, own_seeds = map(int, pair.split(":"))
         theirs = compare(a, a.folder, peer_seeds, own_seeds)

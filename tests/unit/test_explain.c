@@ -448,6 +448,20 @@ END_TEST
 
 /* ---- bits ---- */
 
+/* The least memory that is allowed, within a factor of 2; less is refused. */
+static int64_t least_memory(struct sn_runtime *many, struct sn_model *m, seqnet_explain_options o) {
+    for (int64_t more = 1024;; more *= 2) {
+        struct sn_explainer *e;
+        o.max_memory = (int64_t)SN_PROGRAM_BYTES + more;
+        int rc = sn_explainer_create(many, &m, 1, &o, &e);
+        if (rc == 0) rc = sn_explainer_run(e, N, codes, ROW, len, indices, hyp, act, out);
+        sn_explainer_free(e);
+        if (rc == 0) return o.max_memory;
+        ck_error(rc, SEQNET_ENOMEM, "MB allowed");
+        ck_assert_int_lt(more, 1 << 30);
+    }
+}
+
 START_TEST(grouping_threads_memory) {
     static const char *const texts[] = {CNN("average"), FREE("max")};
     static const char *const references[] = {"dinucleotide", "uniform", "zero"};
@@ -467,8 +481,10 @@ START_TEST(grouping_threads_memory) {
         memcpy(h, hyp, sizeof h);
         memcpy(a, act, sizeof a);
         memcpy(x, out, sizeof x);
+        const int64_t least = least_memory(&more, m, o);
+        ck_assert_int_gt(least, (int64_t)SN_PROGRAM_BYTES + 1024);
         for (int memory = 0; memory < 3; memory++) {
-            o.max_memory = memory == 0 ? 1 : memory == 1 ? 200000 : 0;
+            o.max_memory = memory == 0 ? least : memory == 1 ? 4 * least - 3 * (int64_t)SN_PROGRAM_BYTES : 0;
             memset(hyp, 0, sizeof hyp);
             memset(act, 0, sizeof act);
             ck_ok(sn_explainer_create(&more, &m, 1, &o, &e));

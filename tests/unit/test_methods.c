@@ -513,7 +513,7 @@ START_TEST(same_bits) {
         memcpy(a, act, sizeof a);
         memcpy(x, out, sizeof x);
         for (int memory = 0; memory < 3; memory++) {
-            o.max_memory = memory == 0 ? 1 : memory == 1 ? 100000 : 0;
+            o.max_memory = memory == 2 ? 0 : (int64_t)SN_PROGRAM_BYTES + (memory == 0 ? 4000000 : 12000000);
             memset(hyp, 0, sizeof hyp);
             memset(act, 0, sizeof act);
             ck_ok(sn_explainer_create(&more, m, models, &o, &e));

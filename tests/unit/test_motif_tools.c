@@ -6,6 +6,7 @@
 #include "core/rng.h"
 #include "motif/fimo.h"
 #include "motif/tomtom.h"
+#include "motif/tomtom_scores.h"
 #include "tempfile.h"
 #include "unit.h"
 
@@ -206,6 +207,147 @@ START_TEST(comparison_by_counting) {
         sn_motif_set_free(&queries);
         sn_motif_set_free(&db);
     }
+}
+END_TEST
+
+static double score_of(const struct sn_scores *s, int column, int u) {
+    const double *q = s->queries.value + (int64_t)4 * column, *y = s->targets.value + (int64_t)4 * u;
+    double dot = 0;
+    for (int k = 0; k < 4; k++) dot += q[k] * y[k];
+    return s->pearson ? dot : distance(q, y);
+}
+
+static int8_t integer_of(const struct sn_scores *s, const struct sn_score_lane *l, int u) {
+    return (int8_t)floor((score_of(s, l->column, u) - s->range[l->column].median) * l->scale + .5);
+}
+
+/* A scale at which the score with target column u is on the border between two integers, so that its last bit decides. */
+static double border_scale(const struct sn_scores *s, int column, int u, double scale) {
+    double from_median = score_of(s, column, u) - s->range[column].median;
+    return fabs(from_median * scale) < 5 ? scale : (floor(from_median * scale) + .5) / from_median;
+}
+
+/* Single precision must not decide a score, nor which one is the middle: all of them again from sorted doubles. */
+static void check_scores(const struct sn_scores *s) {
+    enum { WIDTH = 20 };
+    struct sn_score_lane lane[2 * SN_LANES];
+    static int32_t held[2 * SN_LANES * SN_TALLY];
+    int n = s->targets.n;
+    double *sorted = calloc((size_t)s->targets.total, sizeof *sorted);
+    int8_t *row = calloc((size_t)n, sizeof lane / sizeof *lane);
+    double scale = sn_scores_scale(s, s->queries.column[0], WIDTH);
+    for (int i = 0; i < 2 * SN_LANES; i++) {
+        lane[i] = (struct sn_score_lane){i < WIDTH ? s->queries.column[0][i] : -1, scale};
+        if (i < WIDTH) lane[i].scale = border_scale(s, lane[i].column, 37 * i, scale);
+    }
+    sn_scores_rows(s, lane, WIDTH, 2 * SN_LANES, row, held);
+    for (int i = 0; i < WIDTH; i++) {
+        const struct sn_score_range *r = &s->range[lane[i].column];
+        int32_t counted[256] = {0};
+        int at = 0;
+        for (int u = 0; u < n; u++)
+            for (int k = 0; k < s->targets.count[u]; k++) sorted[at++] = score_of(s, lane[i].column, u);
+        qsort(sorted, (size_t)at, sizeof *sorted, rising);
+        ck_assert(r->median == (sorted[(at - 1) / 2] + sorted[at / 2]) / 2 && r->least == sorted[0] && r->most == sorted[at - 1]);
+        for (int u = 0; u < n; u++) {
+            int8_t expected = integer_of(s, &lane[i], u);
+            ck_assert_int_eq(row[(int64_t)u * 2 * SN_LANES + i], expected);
+            counted[(uint8_t)expected] += s->targets.count[u];
+        }
+        ck_assert(memcmp(counted, held + i * SN_TALLY, sizeof counted) == 0);
+    }
+    free(sorted);
+    free(row);
+}
+
+START_TEST(comparison_scores) {
+    struct sn_stream r;
+    struct sn_motif_set queries, db;
+    struct sn_scores s;
+    sn_stream_init(&r, 9, 0, 0);
+    random_set(&r, 1, 20, 20, &queries);
+    random_set(&r, 200, 5, 30, &db);
+    for (int k = 0; k < 40; k++) ck_ok(sn_motif_add(&db, "again", NULL, db.m[k].width, db.m[k].p, 1));
+    memcpy(queries.m[0].p, db.m[3].p, 5 * 4 * sizeof(double));
+    for (size_t set = 0; set < 3; set++) {
+        if (!use_set(instruction_sets[set])) continue;
+        for (int pearson = 0; pearson < 2; pearson++) {
+            ck_ok(sn_scores_make(&queries, &db, true, pearson, NULL, &s));
+            check_scores(&s);
+            sn_scores_free(&s);
+        }
+    }
+    unsetenv("SEQNET_CPU");
+    sn_motif_set_free(&queries);
+    sn_motif_set_free(&db);
+}
+END_TEST
+
+/* Queries of one width are compared side by side, here 16, 16 and 8 of them, and one left over: as each alone. */
+START_TEST(comparison_side_by_side) {
+    struct sn_stream r;
+    struct sn_motif_set queries, more, db, one;
+    struct sn_tomtom_options o;
+    struct sn_tomtom_hits all, alone;
+    sn_stream_init(&r, 10, 0, 0);
+    random_set(&r, 33, 9, 9, &queries);
+    random_set(&r, 8, 17, 17, &more);
+    random_set(&r, 60, 1, 30, &db);
+    for (int i = 0; i < more.n; i++) ck_ok(sn_motif_add(&queries, "m", NULL, 17, more.m[i].p, 1));
+    sn_tomtom_defaults(&o);
+    for (o.min_overlap = 1; o.min_overlap < 12; o.min_overlap += 5) {
+        ck_ok(sn_tomtom(&queries, &db, &o, NULL, &all));
+        ck_assert_int_eq(all.n, 41 * 60);
+        for (int i = 0; i < queries.n; i++) {
+            one = queries;
+            one.m = &queries.m[i];
+            one.n = 1;
+            ck_ok(sn_tomtom(&one, &db, &o, NULL, &alone));
+            for (int k = 0; k < 60; k++) {
+                const struct sn_tomtom_hit *a = &all.v[i * 60 + k], *b = &alone.v[k];
+                ck_assert_msg(a->query == i && a->target == b->target && a->offset == b->offset && a->overlap == b->overlap &&
+                                  a->reverse == b->reverse && a->score == b->score && a->p == b->p,
+                              "overlap of %d, query %d, hit %d differs", o.min_overlap, i, k);
+            }
+            sn_tomtom_hits_free(&alone);
+        }
+        sn_tomtom_hits_free(&all);
+    }
+    sn_motif_set_free(&queries);
+    sn_motif_set_free(&more);
+    sn_motif_set_free(&db);
+}
+END_TEST
+
+/* Hits that a limit leaves have the q-values that they have among all. */
+START_TEST(comparison_limits) {
+    struct sn_stream r;
+    struct sn_motif_set queries, db;
+    struct sn_tomtom_options o;
+    struct sn_tomtom_hits all, few;
+    sn_stream_init(&r, 11, 0, 0);
+    random_set(&r, 40, 3, 12, &queries);
+    random_set(&r, 50, 3, 12, &db);
+    sn_tomtom_defaults(&o);
+    ck_ok(sn_tomtom(&queries, &db, &o, NULL, &all));
+    for (int limit = 0; limit < 3; limit++) {
+        int64_t at = 0;
+        sn_tomtom_defaults(&o);
+        *(limit == 0 ? &o.max_p : limit == 1 ? &o.max_e : &o.max_q) = limit == 0 ? .01 : limit == 1 ? .1 : all.v[0].q;
+        ck_ok(sn_tomtom(&queries, &db, &o, NULL, &few));
+        ck_assert(few.n > 0 && few.n < all.n);
+        for (int64_t i = 0; i < all.n; i++) {
+            const struct sn_tomtom_hit *x = &all.v[i];
+            if (x->p > o.max_p || x->e > o.max_e || x->q > o.max_q) continue;
+            ck_assert(at < few.n && few.v[at].target == x->target && few.v[at].p == x->p && few.v[at].q == x->q);
+            at++;
+        }
+        ck_assert_int_eq(at, few.n);
+        sn_tomtom_hits_free(&few);
+    }
+    sn_tomtom_hits_free(&all);
+    sn_motif_set_free(&queries);
+    sn_motif_set_free(&db);
 }
 END_TEST
 
@@ -603,6 +745,9 @@ int main(void) {
     tcase_set_timeout(t, 60);
     tcase_add_test(t, comparison_golden);
     tcase_add_test(t, comparison_by_counting);
+    tcase_add_test(t, comparison_scores);
+    tcase_add_test(t, comparison_side_by_side);
+    tcase_add_test(t, comparison_limits);
     tcase_add_test(t, comparison_bits);
     tcase_add_test(t, comparison_tiny_p);
     tcase_add_test(t, comparison_ties);

@@ -245,7 +245,8 @@ START_TEST(refused_attributions) {
     ck_error(sn_attributions_load(x, save("a.npy", HEADER("<f4", "(1, 4, 4)"), h, 64), 0, &l), SEQNET_ESHAPE,
              "expected (sequences, 4, length)");
     ck_error(sn_attributions_load(x, save("a.npy", HEADER("<f4", "(1, 4, 6)"), h, sizeof h), 0, &l), SEQNET_ESHAPE, "must be the same");
-    ck_error(sn_attributions_load(x, save("a.npy", HEADER("<f8", "(2, 4, 3)"), wide, sizeof wide), 50, &l), SEQNET_ENOMEM, "MB allowed");
+    ck_error(sn_attributions_load(x, save("a.npy", HEADER("<f8", "(2, 4, 3)"), wide, sizeof wide), 50, &l), SEQNET_ENOMEM,
+             "memory allowed");
     memcpy(bad, one_hot, 24);
     bad[3] = 1; /* C besides A */
     ck_error(sn_attributions_load(save("b.npy", HEADER("|u1", "(2, 4, 3)"), bad, 24), y, 0, &l), SEQNET_EDATA, "2 bases at once");

@@ -6,6 +6,7 @@
 
 #include "core/cpu.h"
 #include "core/ln.h"
+#include "core/mem.h"
 #include "core/rng.h"
 #include "core/sort.h"
 #include "motif/attributions.h"
@@ -42,6 +43,22 @@ START_TEST(sorting) {
     static const float f[] = {-INFINITY, -3, -1e-30f, 0, 1e-40f, 2, 3e38f};
     for (int i = 0; i < 6; i++)
         ck_assert(sn_sortable_f32(f[i]) < sn_sortable_f32(f[i + 1]) && sn_unsortable_f32(sn_sortable_f32(f[i])) == f[i]);
+}
+END_TEST
+
+START_TEST(largest) {
+    uint64_t v[300], sorted[300], scratch[300];
+    struct sn_stream s;
+    sn_stream_init(&s, 4, 0, 0);
+    for (size_t n = 1; n <= 300; n += 13)
+        for (size_t k = 0; k <= n; k += n > 40 ? 9 : 1) {
+            for (size_t i = 0; i < n; i++) sorted[i] = v[i] = sn_stream_u64(&s) >> (n % 2 ? 58 : 0);
+            sn_sort_u64(sorted, n, scratch);
+            sn_select_largest_u64(v, n, k);
+            if (k > 0) ck_assert_uint_eq(v[k - 1], sorted[n - k]);
+            sn_sort_u64(v, k, scratch);
+            ck_assert_mem_eq(v, sorted + n - k, k * sizeof *v);
+        }
 }
 END_TEST
 
@@ -126,74 +143,103 @@ static void planted_make(struct noise *z, int64_t n, const char *const word[2], 
 
 /* ---- bytes and shifts ---- */
 
-START_TEST(shift_sums) {
-    uint8_t x[640], minus[640], y[512];
+/* Every length up to more than what is held in registers, every rest of a group, rows in one piece and rows as shifted copies. */
+START_TEST(byte_sums) {
+    enum { MOST = 1088, ROWS = 21 };
+    static uint8_t x[2 * MOST], y[MOST];
     struct sn_stream s;
     sn_stream_init(&s, 5, 0, 0);
-    for (int i = 0; i < 640; i++) {
-        x[i] = (uint8_t)(1 + sn_stream_below(&s, 255));
-        minus[i] = (uint8_t)(256 - x[i]);
-    }
-    for (int i = 0; i < 512; i++) y[i] = (uint8_t)(1 + sn_stream_below(&s, 255));
-    for (int n = 64; n <= 512; n += 64) {
-        uint32_t p[16], m[16], q[16], r[16];
-        sn_sum_loops()->shifts(x, minus, y, n, 16, p, m);
-        sn_sum_loops_portable.shifts(x, minus, y, n, 16, q, r);
-        ck_assert_mem_eq(p, q, sizeof p);
-        ck_assert_mem_eq(m, r, sizeof m);
-        uint32_t plus = 0, less = 0;
-        for (int i = 0; i < n; i++) {
-            plus += (uint32_t)abs((x[i + 24] - 128) + (y[i] - 128));
-            less += (uint32_t)abs((x[i + 24] - 128) - (y[i] - 128));
+    for (int i = 0; i < 2 * MOST; i++) x[i] = (uint8_t)(1 + sn_stream_below(&s, 255));
+    for (int i = 0; i < MOST; i++) y[i] = (uint8_t)(1 + sn_stream_below(&s, 255));
+    for (int n = 64; n <= MOST; n += 64)
+        for (int rows = 1; rows <= ROWS; rows++) {
+            const struct sn_byte_rows r = {x, 24, rows % 2 ? 8 * 24 : 64, rows};
+            uint32_t p[ROWS + 1], m[ROWS + 1], q[ROWS], t[ROWS];
+            p[rows] = m[rows] = 7;
+            sn_byte_sums()(y, n, &r, p, m);
+            sn_byte_sums_portable(y, n, &r, q, t);
+            ck_assert_mem_eq(p, q, (size_t)rows * sizeof *p);
+            ck_assert_mem_eq(m, t, (size_t)rows * sizeof *m);
+            ck_assert(p[rows] == 7 && m[rows] == 7);
+            const uint8_t *row = x + (rows - 1) / 8 * r.group_stride + (rows - 1) % 8 * 24;
+            uint32_t plus = 0, less = 0;
+            for (int i = 0; i < n; i++) {
+                plus += (uint32_t)abs((row[i] - 128) + (y[i] - 128));
+                less += (uint32_t)abs((row[i] - 128) - (y[i] - 128));
+            }
+            ck_assert_uint_eq(p[rows - 1], plus);
+            ck_assert_uint_eq(m[rows - 1], less);
         }
-        ck_assert_uint_eq(p[3], plus);
-        ck_assert_uint_eq(m[3], less);
-        const uint8_t *const both[2] = {x, minus};
-        sn_sum_loops()->sizes(both, y, n, 16, p, m);
-        sn_sum_loops_portable.sizes(both, y, n, 16, q, r);
-        ck_assert_mem_eq(p, q, sizeof p);
-        ck_assert_mem_eq(m, r, sizeof m);
-        plus = less = 0;
-        for (int i = 0; i < n; i++) {
-            plus += (uint32_t)abs(x[i + 3] - y[i]);
-            less += (uint32_t)abs(minus[i + 3] - y[i]);
-        }
-        ck_assert_uint_eq(p[3], plus);
-        ck_assert_uint_eq(m[3], less);
-    }
 }
 END_TEST
 
-/* The place chosen on bytes is as good as the best one. */
+/* Row i of the tracks with zeros around it. */
+static void with_zeros(const struct sn_tracks *t, int i, int pad, bool reverse, float *out) {
+    const float *v = t->value + (int64_t)i * t->length * SN_TRACK;
+    memset(out, 0, (size_t)(t->length + 2 * pad) * SN_TRACK * sizeof *out);
+    if (reverse)
+        sn_track_reverse(v, t->length, out + pad * SN_TRACK);
+    else
+        memcpy(out + pad * SN_TRACK, v, (size_t)t->length * SN_TRACK * sizeof *out);
+}
+
+START_TEST(mates) {
+    static int32_t count[] = {2, 0, 3, 2}, id[] = {2, 3, -1, -1, -1, -1, 0, 1, 3, 0, 2, -1};
+    static const int32_t expected[] = {0, 0, -1, -1, -1, -1, 0, -1, 1, 1, 2, -1};
+    const struct sn_neighbours nb = {.n = 4, .k = 3, .count = count, .id = id};
+    int32_t *got;
+    ck_ok(sn_neighbour_mates(&nb, &got));
+    for (int row = 0; row < 4; row++)
+        for (int m = 0; m < count[row]; m++) ck_assert_int_eq(got[3 * row + m], expected[3 * row + m]);
+    sn_aligned_free(got);
+}
+END_TEST
+
+/* The place chosen on bytes is as good as the best one; both ways at once gives what one way each gives. */
 START_TEST(best_shifts) {
     static const char *const word[2] = {"GATTACAGATT", "GGCACCCTG"};
     static const float size[2] = {1, 1};
     struct noise z;
     struct sn_seqlet s[40];
     struct sn_tracks t;
-    struct sn_padded p;
+    struct sn_padded p, q;
+    uint32_t *overhang;
     planted_make(&z, 40, word, size, true);
     for (int i = 0; i < 40; i++) s[i] = (struct sn_seqlet){.sequence = i, .start = 40, .end = 81, .reverse = i % 3 == 0};
     ck_ok(sn_tracks_make(&z.a, s, 40, NULL, &t));
     ck_ok(sn_padded_create(41 + 24, &p));
+    ck_ok(sn_padded_create(41 + 24, &q));
+    ck_ok(sn_window_overhangs(&t, 12, NULL, &overhang));
     for (int i = 0; i < 40; i++) {
-        sn_padded_set(&p, t.value + (int64_t)i * 41 * SN_TRACK, 41, 12, true);
+        sn_padded_set(&p, t.value + (int64_t)i * 41 * SN_TRACK, 41, 12, 41, true);
         for (int j = 0; j < 40; j++) {
-            struct sn_shift got;
-            float best = -2;
+            struct sn_shift got, other;
+            float best = -2, forth, back, x[65 * SN_TRACK];
             sn_best_shift(&p, &t, j, true, &got);
             for (int strand = 0; strand < 2; strand++)
                 for (int o = 0; o <= 24; o++) {
-                    float v = sn_jaccard(p.value[strand] + o * SN_TRACK, t.value + (int64_t)j * 41 * SN_TRACK, 41 * SN_TRACK);
+                    with_zeros(&t, i, 12, strand, x);
+                    float v = sn_jaccard(x + o * SN_TRACK, t.value + (int64_t)j * 41 * SN_TRACK, 41 * SN_TRACK);
                     if (v > best) best = v;
-                    if (o - 12 == got.shift && strand == got.reverse) ck_assert_float_eq(v, got.score);
+                    if (o - 12 == got.shift && strand == got.reverse) ck_assert_float_eq_tol(v, got.score, 1e-6f);
                 }
             ck_assert_float_ge(got.score, best - (best > 0.2f ? 0.005f : 0.02f)); /* noise is all rounding */
             if (i == j) ck_assert(got.shift == 0 && !got.reverse && got.score > 0.9999f);
+            sn_padded_set(&q, t.value + (int64_t)j * 41 * SN_TRACK, 41, 12, 41, true);
+            for (int both = 0; both < 2; both++) {
+                sn_best_shift(&p, &t, j, both, &got);
+                sn_best_shift(&q, &t, i, both, &other);
+                sn_best_scores(&p, &t, j, overhang, both, &forth, &back);
+                ck_assert_float_eq(forth, got.score);
+                ck_assert_float_eq_tol(back, other.score, 1e-6f);
+                ck_assert(both || !got.reverse);
+            }
         }
     }
     sn_padded_free(&p);
+    sn_padded_free(&q);
     sn_tracks_free(&t);
+    free(overhang);
     noise_free(&z);
 }
 END_TEST
@@ -248,7 +294,7 @@ START_TEST(one_sided_links) {
     nb.score[0] = 5;
     nb.score[1] = 1;
     nb.score[4] = 3;
-    ck_ok(sn_link_graph_make(&nb, 0.5f, NULL, &g));
+    ck_ok(sn_link_graph_make(&nb, 0.5f, &g));
     static const int64_t first[4] = {0, 2, 3, 4};
     static const int32_t to[4] = {1, 2, 0, 0};
     static const float weight[4] = {5, 2, 5, 2};
@@ -523,6 +569,76 @@ START_TEST(little_to_find) {
 }
 END_TEST
 
+/* ---- memory ---- */
+
+#define MANY 250000
+#define SHORT 40
+
+/* A large .npy of zeros (the file system need not store them) but for a bump in some rows of 4 x SHORT numbers. */
+static const char *large_array(const char *name, bool bumps) {
+    const char *path = temp_path(name);
+    char head[129];
+    float bump[SHORT];
+    int n = snprintf(head, sizeof head, "\x93NUMPY\x01%cv%c{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 4, %d), }", 0, 0, MANY,
+                     SHORT);
+    memset(head + n, ' ', sizeof head - 1 - (size_t)n);
+    head[127] = '\n';
+    for (int p = 0; p < SHORT; p++) bump[p] = bumps ? 1.0f / (float)(1 + abs(p - 20)) : 0;
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(head, 1, 128, f), 128);
+    for (int64_t row = 0; row < MANY; row += MANY / 90) {
+        ck_assert_int_eq(fseek(f, 128 + row * 16 * SHORT, SEEK_SET), 0);
+        ck_assert_uint_eq(fwrite(bump, sizeof *bump, SHORT, f), SHORT);
+    }
+    ck_assert_int_eq(fflush(f), 0);
+    ck_assert_int_eq(ftruncate(fileno(f), 128 + (off_t)MANY * 16 * SHORT), 0);
+    ck_assert_int_eq(fclose(f), 0);
+    return path;
+}
+
+/* Two files of 153 MB each, read from beginning to end more than once, do not stay in memory: a byte a letter does, and what is bounded. */
+START_TEST(flat_memory) {
+    const int64_t letters = (int64_t)MANY * SHORT, bounded = 60 << 20;
+    struct sn_discover_options o;
+    struct sn_patterns r;
+    struct sn_loaded l;
+    tempdir_make();
+    const char *one_hot = large_array("one_hot.npy", false), *hypothetical = large_array("hypothetical.npy", true);
+    sn_discover_defaults(&o);
+    int64_t before = sn_peak_rss();
+    ck_error(sn_attributions_load(one_hot, hypothetical, letters - 1, &l), SEQNET_ENOMEM, "250000 sequences of 40 letters");
+    ck_ok(sn_attributions_load(one_hot, hypothetical, letters, &l));
+    ck_ok(sn_patterns_discover(&l.a, &o, NULL, NULL, &r));
+    ck_assert_int_eq(r.n, 0);
+    sn_patterns_free(&r);
+    int64_t more = sn_peak_rss() - before;
+    ck_assert_msg(more < letters + bounded, "%lld MB more for %lld million letters", (long long)more >> 20, (long long)letters / 1000000);
+    o.max_memory = 1 << 20;
+    ck_error(sn_patterns_discover(&l.a, &o, NULL, NULL, &r), SEQNET_ENOMEM, "finding seqlets in 250000 sequences");
+    sn_patterns_free(&r);
+    sn_attributions_free(&l);
+    tempdir_remove();
+}
+END_TEST
+
+/* More seqlets than memory allows are refused before they are compared. */
+START_TEST(memory_of_seqlets) {
+    struct noise z;
+    struct sn_discover_options o;
+    struct sn_patterns r;
+    sn_discover_defaults(&o);
+    noise_make(&z, 300, 100, 2);
+    o.max_memory = 40 << 20;
+    ck_error(sn_patterns_discover(&z.a, &o, NULL, NULL, &r), SEQNET_ENOMEM, "draw fewer");
+    sn_patterns_free(&r);
+    o.max_memory = 100 << 20;
+    ck_ok(sn_patterns_discover(&z.a, &o, NULL, NULL, &r));
+    sn_patterns_free(&r);
+    noise_free(&z);
+}
+END_TEST
+
 START_TEST(refused_options) {
     struct noise z;
     struct sn_discover_options o;
@@ -547,8 +663,10 @@ int main(void) {
     tcase_set_timeout(t, 60);
     tcase_add_test(t, logarithm);
     tcase_add_test(t, sorting);
+    tcase_add_test(t, largest);
     tcase_add_test(t, jaccard);
-    tcase_add_test(t, shift_sums);
+    tcase_add_test(t, byte_sums);
+    tcase_add_test(t, mates);
     tcase_add_test(t, best_shifts);
     tcase_add_test(t, densities);
     tcase_add_test(t, one_sided_links);
@@ -562,6 +680,8 @@ int main(void) {
     tcase_add_test(t, order_of_sequences);
     tcase_add_test(t, signs_and_strands);
     tcase_add_test(t, little_to_find);
+    tcase_add_test(t, flat_memory);
+    tcase_add_test(t, memory_of_seqlets);
     tcase_add_test(t, refused_options);
     suite_add_tcase(s, t);
     return unit_run(s);
