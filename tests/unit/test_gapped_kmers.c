@@ -248,6 +248,32 @@ START_TEST(as_when_all_are_made) {
 }
 END_TEST
 
+/* Which seqlets a worker has seen is a matter of threads: the order must not tell. */
+START_TEST(whatever_came_before) {
+    static struct sn_gapped_table t;
+    struct sn_gapped_work *used, *fresh;
+    struct sn_stream s;
+    struct sn_gapped_kmer k[500], other[500];
+    uint8_t bases[41];
+    float contribution[41];
+    sn_gapped_table_init(&t, &sn_gapped_default);
+    ck_ok(sn_gapped_work_create(&sn_gapped_default, &used));
+    sn_stream_init(&s, 21, 0, 0);
+    for (int trial = 0; trial < 60; trial++) {
+        for (int p = 0; p < 41; p++) {
+            bases[p] = (uint8_t)sn_stream_below(&s, 4);
+            contribution[p] = (float)pow(sn_stream_unit(&s), 1 + trial % 7);
+        }
+        ck_ok(sn_gapped_work_create(&sn_gapped_default, &fresh));
+        int n = sn_gapped_extract(&t, used, bases, contribution, 41, k);
+        ck_assert_int_eq(n, sn_gapped_extract(&t, fresh, bases, contribution, 41, other));
+        ck_assert_mem_eq(k, other, (size_t)n * sizeof *k);
+        sn_gapped_work_free(fresh);
+    }
+    sn_gapped_work_free(used);
+}
+END_TEST
+
 START_TEST(refused_rules) {
     struct sn_gapped_work *w;
     for (int i = 0; i < 5; i++) {
@@ -266,6 +292,7 @@ int main(void) {
     tcase_add_test(t, gapped_kmers);
     tcase_add_test(t, gapped_strands);
     tcase_add_loop_test(t, as_when_all_are_made, 0, sizeof rules / sizeof *rules);
+    tcase_add_test(t, whatever_came_before);
     tcase_add_test(t, refused_rules);
     suite_add_tcase(s, t);
     return unit_run(s);
