@@ -1,4 +1,4 @@
-#include "motif/leiden.h"
+#include "motif/leiden_work.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -11,51 +11,8 @@
 #include "core/pool.h"
 #include "core/rng.h"
 
-/* Once there are no more communities than SLOTS, each has a slot in which every node's weight of links to it is kept, and moves keep it
- * true; until there are more. */
-#define SLOTS 16
-#define LANES 4
-
 /* How far refinement strays from the best merge, in units of weight. */
 #define RANDOMNESS 0.01
-/* A gain must be more than this share of a node's strength: sums of float weights are not surer, and a false gain could go in circles. */
-#define LEAST_GAIN 2e-7
-
-/* One graph of the hierarchy: the caller's at the bottom, parts merged to nodes above. */
-struct level {
-    struct sn_links g;
-    double *strength; /* (n) */
-    double total;     /* 2m */
-};
-
-/* What one seed works with; arrays of n, the number of nodes at the bottom, serve all levels. */
-struct work {
-    struct sn_stream random;
-    int64_t *order;
-    int32_t *queue;
-    bool *queued;      /* in refinement: this part has got a second node */
-    int32_t *member;   /* community of each node of the level at hand */
-    int32_t *part;     /* refined part of each node */
-    int32_t *above;    /* node of the level at hand that each bottom node has become */
-    int32_t *touched;  /* communities a node has links to */
-    double *link;      /* weight of the links to each; -1: not touched */
-    double *mass;      /* sum of strengths of each community */
-    double *part_mass; /* the same of parts */
-    bool *tied;        /* part: to the rest of its community, well enough */
-    double *outside;   /* weight between a part and the rest of its community */
-    int32_t *size;
-    int32_t *empty;         /* communities without nodes */
-    double *chance;         /* running sum of the chances of each candidate */
-    double (*known)[SLOTS]; /* weight of the links of each node to the community in each slot */
-    bool *is_known;         /* that row is filled; all false unless `few` */
-    uint8_t *slot_of;       /* of each node's community */
-    int32_t *slot;          /* of each community, or -1 */
-    int32_t community[SLOTS];
-    int n_slots, n_empty;
-    bool few;
-    bool moved; /* some node of the level at hand */
-};
-
 /* ---- memory ---- */
 
 static void level_free(struct level *l) {
@@ -246,101 +203,13 @@ static void count_communities(const struct level *l, struct work *w) {
         if (w->size[c] == 0) w->empty[w->n_empty++] = c;
 }
 
-/* ---- few communities ---- */
-
-static void begin_few(struct work *w, int n) {
-    w->n_slots = 0;
-    for (int v = 0; v < n; v++) {
-        int c = w->member[v];
-        if (w->slot[c] < 0) {
-            w->community[w->n_slots] = c;
-            w->slot[c] = w->n_slots++;
-        }
-        w->slot_of[v] = (uint8_t)w->slot[c];
-    }
-    w->few = true;
-}
-
-static void end_few(struct work *w, int n) {
-    if (!w->few) return;
-    for (int s = 0; s < w->n_slots; s++) w->slot[w->community[s]] = -1;
-    memset(w->is_known, 0, (size_t)n * sizeof *w->is_known);
-    w->few = false;
-}
-
-/* Fills v's row; in several sums, for one would wait for its last addition again and again. */
-static void learn(const struct sn_links *g, struct work *w, int v) {
-    const int32_t *to = g->to + g->first[v];
-    const float *weight = g->weight + g->first[v];
-    const uint8_t *slot_of = w->slot_of;
-    double lane[SLOTS][LANES];
-    int64_t n = g->first[v + 1] - g->first[v], e = 0;
-    memset(lane, 0, (size_t)w->n_slots * sizeof *lane);
-    for (; e + LANES <= n; e += LANES)
-        for (int i = 0; i < LANES; i++) lane[slot_of[to[e + i]]][i] += (double)weight[e + i];
-    for (; e < n; e++) lane[slot_of[to[e]]][0] += (double)weight[e];
-    for (int s = 0; s < SLOTS; s++) w->known[v][s] = s < w->n_slots ? (lane[s][0] + lane[s][1]) + (lane[s][2] + lane[s][3]) : 0;
-    w->is_known[v] = true;
-}
-
-/* Which of two slots v's links come to first. */
-static int first_linked(const struct sn_links *g, const struct work *w, int v, int s, int t) {
-    for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
-        int slot = w->slot_of[g->to[e]];
-        if (slot == s || slot == t) return slot;
-    }
-    return s;
-}
-
-/* best_community() of v by its row, which holds the links to `*outside` as well. */
-static int best_of_few(const struct level *l, struct work *w, int v, double *outside) {
-    const double *row = w->known[v];
-    int own = w->slot_of[v], to = own;
-    double k = l->strength[v], share = k / l->total;
-    double here = row[own] - share * (w->mass[w->community[own]] - k), best = here + LEAST_GAIN * k;
-    for (int s = 0; s < w->n_slots; s++) {
-        double gain = row[s] - share * w->mass[w->community[s]];
-        if (s == own || row[s] <= 0 || gain < best || (gain == best && to == own)) continue;
-        to = gain > best ? s : first_linked(&l->g, w, v, to, s);
-        best = gain;
-    }
-    *outside = 0;
-    if (0 > best && w->size[w->community[own]] > 1) return w->empty[w->n_empty - 1];
-    if (row[to] > 0) *outside = row[to];
-    return w->community[to];
-}
-
-/* Gives a community a slot; false: there is none left. */
-static bool find_slot(struct work *w, int c) {
-    if (w->slot[c] >= 0) return true;
-    if (w->n_slots == SLOTS) return false;
-    w->community[w->n_slots] = c;
-    w->slot[c] = w->n_slots++;
-    return true;
-}
-
-/* After v has moved. */
-static void tell_neighbours(const struct sn_links *g, struct work *w, int v, int from) {
-    int s = w->slot[from], t = w->slot[w->member[v]];
-    w->slot_of[v] = (uint8_t)t;
-    for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
-        int u = g->to[e];
-        if (!w->is_known[u]) continue;
-        w->known[u][s] -= (double)g->weight[e];
-        w->known[u][t] += (double)g->weight[e];
-    }
-}
-
 /* ---- moving all nodes ---- */
 
 /* Where v should go; sets w->outside[v]. */
 static int visit(const struct level *l, struct work *w, int v) {
     int n = l->g.n;
-    if (!w->few && n - w->n_empty <= SLOTS) begin_few(w, n);
-    if (w->few) {
-        if (!w->is_known[v]) learn(&l->g, w, v);
-        return best_of_few(l, w, v, &w->outside[v]);
-    }
+    if (!w->few && n - w->n_empty <= SLOTS) sn_few_begin(w, n);
+    if (w->few) return sn_few_best(l, w, v, &w->outside[v]);
     int n_touched = gather(&l->g, w, v, w->member, 0), to = best_community(l, w, v, n_touched);
     if (w->link[to] > 0) w->outside[v] = w->link[to];
     forget(w, n_touched);
@@ -368,8 +237,8 @@ static void move_nodes(const struct level *l, struct work *w) {
         int to = l->strength[v] > 0 ? visit(l, w, v) : from;
         if (to == from) continue;
         move_node(l, w, v, to);
-        if (w->few && !find_slot(w, to)) end_few(w, n);
-        if (w->few) tell_neighbours(g, w, v, from);
+        if (w->few && !sn_few_find_slot(w, to)) sn_few_end(w, n);
+        if (w->few) sn_few_tell(g, w, v, from);
         for (int64_t e = g->first[v]; e < g->first[v + 1]; e++) {
             int u = g->to[e];
             if (w->member[u] == to) w->outside[u] += (double)g->weight[e];
@@ -379,7 +248,7 @@ static void move_nodes(const struct level *l, struct work *w) {
             waiting++;
         }
     }
-    end_few(w, n);
+    sn_few_end(w, n);
 }
 
 /* ---- refinement ---- */
