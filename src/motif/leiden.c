@@ -1,7 +1,6 @@
 #include "motif/leiden_work.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +12,7 @@
 
 /* How far refinement strays from the best merge, in units of weight. */
 #define RANDOMNESS 0.01
+
 /* ---- memory ---- */
 
 static void level_free(struct level *l) {
