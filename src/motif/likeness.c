@@ -120,10 +120,6 @@ const struct sn_number_sums *sn_number_sums(void) {
     return &sums_ref;
 }
 
-float sn_jaccard(const float *x, const float *y, int n) {
-    return jaccard_ref(x, y, n);
-}
-
 /* ---- tracks ---- */
 
 void sn_seqlet_cut(const struct sn_attributions *a, const struct sn_seqlet *s, uint8_t *bases, float *hypothetical) {

@@ -9,12 +9,9 @@
 
 #define SN_TRACK 8 /* numbers of a position */
 
-/* Jaccard index of n numbers; 0 when all are 0. */
-float sn_jaccard(const float *x, const float *y, int n);
-
 /* Sums over numbers, the same bits on every CPU. */
 struct sn_number_sums {
-    float (*jaccard)(const float *x, const float *y, int n);
+    float (*jaccard)(const float *x, const float *y, int n);                        /* 0 when all are 0 */
     void (*pair)(const float *x, const float *y, int n, float *plus, float *minus); /* P and M */
     float (*size)(const float *x, int n);                                           /* sum |x| */
 };

@@ -70,7 +70,7 @@ END_TEST
 static float best_jaccard(const float *x, const float *padded, int rows, int pad, int *shift) {
     float best = -2;
     for (int o = 0; o <= 2 * pad; o++) {
-        float s = sn_jaccard(x, padded + 2 * o, 2 * rows);
+        float s = sn_number_sums()->jaccard(x, padded + 2 * o, 2 * rows);
         if (s > best) {
             best = s;
             *shift = o - pad;
@@ -86,7 +86,7 @@ START_TEST(jaccard) {
     ck_assert_int_eq(shift, 0);
     ck_assert_float_eq_tol(best_jaccard(x, y, 3, 2, &shift), .666666667f, 1e-6f);
     ck_assert_int_eq(shift, 1);
-    ck_assert_float_eq_tol(sn_jaccard(x, x, 6), 1, 1e-6f);
+    ck_assert_float_eq_tol(sn_number_sums()->jaccard(x, x, 6), 1, 1e-6f);
 }
 END_TEST
 
@@ -222,7 +222,7 @@ START_TEST(best_shifts) {
             for (int strand = 0; strand < 2; strand++)
                 for (int o = 0; o <= 24; o++) {
                     with_zeros(&t, i, 12, strand, x);
-                    float v = sn_jaccard(x + o * SN_TRACK, t.value + (int64_t)j * 41 * SN_TRACK, 41 * SN_TRACK);
+                    float v = sn_number_sums()->jaccard(x + o * SN_TRACK, t.value + (int64_t)j * 41 * SN_TRACK, 41 * SN_TRACK);
                     if (v > best) best = v;
                     if (o - 12 == got.shift && strand == got.reverse) ck_assert_float_eq_tol(v, got.score, 1e-6f);
                 }
